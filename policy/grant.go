@@ -1,0 +1,119 @@
+package policy
+
+import "fmt"
+
+// A Grant is the proof that one request was authorized. Only Authorize makes one
+// that is Valid; without it nothing goes upstream.
+type Grant struct {
+	caller  Caller
+	request Request
+}
+
+// Valid reports whether Authorize made g.
+func (g Grant) Valid() bool { return g.caller.name != "" }
+
+// Client returns the name of the caller.
+func (g Grant) Client() string { return g.caller.name }
+
+// Pool returns the pool whose credentials may be used, "" unless g Presents Pooled.
+func (g Grant) Pool() string {
+	if g.caller.client == nil {
+		return ""
+	}
+	return g.caller.client.pool
+}
+
+// Request returns what was granted.
+func (g Grant) Request() Request { return g.request }
+
+// Presents says with what the request is sent.
+func (g Grant) Presents() Presentation { return g.caller.presents }
+
+// Presentation says what a request is sent upstream with.
+type Presentation uint8
+
+// Presentations. The zero one is no permission: see Grant.
+const (
+	Pooled Presentation = iota // with a credential of the grant's pool
+	Bare                       // with none: it came without
+	Own                        // with the caller's own Authorization
+)
+
+// OutOfScope says that a client may not ask this.
+type OutOfScope struct {
+	Client, Method, Path string // Path is canonical and has no query
+	Reason               string // "" when the scopes say it all
+}
+
+func (e *OutOfScope) Error() string {
+	text := fmt.Sprintf("octopool: client %s may not %s %s", e.Client, e.Method, e.Path)
+	if e.Reason != "" {
+		text += ": " + e.Reason
+	}
+	return text
+}
+
+// Unresolved says that scopes cannot be matched before a number has a name: ask
+// GitHub for Path, and Authorize again what Request.Named returns.
+type Unresolved struct {
+	Collection string // "repositories", "organizations" or "user"
+	ID         string // decimal
+}
+
+func (e *Unresolved) Error() string { return "octopool: whom is " + e.Path() + " about?" }
+
+// Path returns the path that tells the name, such as /repositories/1296269.
+func (e *Unresolved) Path() string { return "/" + e.Collection + "/" + e.ID }
+
+// Authorize grants r to c, or says why not with an *OutOfScope or an *Unresolved.
+//
+// Who is registered is bound by its scopes, if it has any, and kept from the
+// endpoints that make or show credentials unless a scope names them word by word.
+// Who passes through is bound by nothing here: GitHub decides, by the credential
+// that the caller has or has not.
+func (p *Policy) Authorize(c Caller, r Request) (Grant, error) {
+	refuse := func(reason string) (Grant, error) {
+		return Grant{}, &OutOfScope{c.name, r.Method, r.UpstreamPath(), reason}
+	}
+	switch {
+	case c.name == "":
+		return refuse("nobody has been identified")
+	case r.Path.text == "":
+		return refuse("there is no path")
+	case c.client == nil:
+		return Grant{c, r}, nil
+	}
+	scopes := c.client.scopes
+	guard := guardOf(&r)
+	if len(scopes) == 0 {
+		if guard != nil {
+			return refuse(guard.why + ", and no scope names it")
+		}
+		return Grant{c, r}, nil
+	}
+	if collection, id, numbered := r.number(); numbered {
+		if !only(id, isDigit) {
+			return refuse("this is no number")
+		}
+		return Grant{}, &Unresolved{collection, id}
+	}
+	allowed := false
+	for i := range scopes {
+		if !scopes[i].allows(&r) {
+			continue
+		}
+		if guard == nil || guard.namedBy(&scopes[i]) {
+			return Grant{c, r}, nil
+		}
+		allowed = true
+	}
+	switch {
+	case allowed:
+		return refuse(guard.why + ", and no scope names it word by word")
+	case r.Kind == KindGraphQL:
+		return refuse("a client with scopes cannot use GraphQL yet")
+	case r.Kind == KindOther:
+		return refuse("no scope is about such pages")
+	}
+	return refuse("")
+}

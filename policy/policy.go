@@ -1,0 +1,162 @@
+// Package policy decides who may ask for what: it knows a client by the token it
+// sends, reads a request, and grants it or not. It does no I/O, knows no clock,
+// and refuses to know what a credential is, what was stored, and what HTTP
+// answer a refusal becomes. Where it is in doubt it refuses.
+package policy
+
+import (
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The names under which requests without a registered token are counted. No
+// client may be called so.
+const (
+	AnonymousClient    = "anonymous"
+	UnregisteredClient = "unregistered"
+)
+
+// A Registration is one client of the configuration. Without scopes it may do
+// everything but reach the endpoints that make or show credentials.
+type Registration struct {
+	Name   string // 1 to 64 of a-z A-Z 0-9 . _ -: it becomes a metric label
+	Token  Digest
+	Pool   string // "" is "default"
+	Scopes []Scope
+}
+
+// Rules are what New makes a Policy of.
+type Rules struct {
+	Clients   []Registration
+	Anonymous string // no token: "passthrough" (the default), "reject", or "client:NAME"
+	Unknown   string // unregistered token: "reject" (the default), or "passthrough"
+}
+
+// A Policy answers two questions about each request: whose is it, and may it be.
+// It never changes; a new configuration makes a new one. All methods may be
+// called at once.
+type Policy struct {
+	clients          map[Digest]*client
+	anonymous        Caller // the zero Caller: rejected
+	unknownPassesOut bool
+}
+
+type client struct {
+	name   string
+	pool   string
+	digest Digest
+	scopes []Scope
+}
+
+// Errors of Identify. Both are answered with a challenge: git asks its credential
+// helper for a token only then.
+var (
+	ErrNoToken      = errors.New("no token: this octopool answers registered clients only")
+	ErrUnknownToken = errors.New("the token is not registered with this octopool")
+)
+
+// New checks the rules. Its error names the client or the value it is about.
+func New(rules Rules) (*Policy, error) {
+	p := &Policy{clients: make(map[Digest]*client, len(rules.Clients))}
+	byName := make(map[string]*client, len(rules.Clients))
+	for _, reg := range rules.Clients {
+		c, err := newClient(reg)
+		if err != nil {
+			return nil, fmt.Errorf("client %q: %w", reg.Name, err)
+		}
+		if byName[c.name] != nil {
+			return nil, fmt.Errorf("client %q: there are two of this name", c.name)
+		}
+		if other := p.clients[c.digest]; other != nil {
+			return nil, fmt.Errorf("client %q: it has the same token as client %q", c.name, other.name)
+		}
+		byName[c.name], p.clients[c.digest] = c, c
+	}
+	switch name, isClient := strings.CutPrefix(rules.Anonymous, "client:"); {
+	case rules.Anonymous == "", rules.Anonymous == "passthrough":
+		p.anonymous = Caller{name: AnonymousClient, presents: Bare}
+	case rules.Anonymous == "reject":
+	case isClient && byName[name] != nil:
+		p.anonymous = callerFor(byName[name])
+	case isClient:
+		return nil, fmt.Errorf("anonymous %q: there is no client %q", rules.Anonymous, name)
+	default:
+		return nil, fmt.Errorf("anonymous %q: want passthrough, reject or client:NAME", rules.Anonymous)
+	}
+	switch rules.Unknown {
+	case "", "reject":
+	case "passthrough":
+		p.unknownPassesOut = true
+	default:
+		return nil, fmt.Errorf("unknown %q: want reject or passthrough", rules.Unknown)
+	}
+	return p, nil
+}
+
+func newClient(reg Registration) (*client, error) {
+	c := &client{reg.Name, reg.Pool, reg.Token, slices.Clone(reg.Scopes)}
+	if c.pool == "" {
+		c.pool = "default"
+	}
+	switch {
+	case c.name == AnonymousClient, c.name == UnregisteredClient:
+		return nil, errors.New("this name is taken: requests without a registered token go by it")
+	case c.name == "", len(c.name) > 64, !only(c.name, isTokenByte):
+		return nil, errors.New("want a name of 1 to 64 letters, digits, dots, dashes and underscores")
+	case c.digest == Digest{}:
+		return nil, errors.New("it has no token")
+	}
+	for i, s := range c.scopes {
+		if s.service == nothing {
+			return nil, fmt.Errorf("scope %d is empty", i+1)
+		}
+	}
+	return c, nil
+}
+
+// A Caller is who asks, as Identify found it. The zero Caller is nobody and may do
+// nothing. Identify each request anew: a Caller keeps the scopes it had.
+type Caller struct {
+	client   *client // nil for those who pass through
+	name     string
+	presents Presentation
+}
+
+func callerFor(c *client) Caller { return Caller{c, c.name, Pooled} }
+
+// Client returns the registered name, or "anonymous" or "unregistered" for those
+// who pass through, or "" for the zero Caller.
+func (c Caller) Client() string { return c.name }
+
+// Identify finds out who sends these values of the Authorization header. Its
+// errors are ErrNoToken and ErrUnknownToken, and never hold the token.
+//
+// A header from which no token can be read is an unknown token and not the lack of
+// one, and so are two headers, be they equal: who reads the other one would
+// see somebody else.
+func (p *Policy) Identify(authorization []string) (Caller, error) {
+	if len(authorization) == 0 {
+		if p.anonymous.name == "" {
+			return Caller{}, ErrNoToken
+		}
+		return p.anonymous, nil
+	}
+	token, ok := TokenFrom(authorization[0])
+	if !ok || len(authorization) > 1 {
+		return Caller{}, ErrUnknownToken
+	}
+	// The map compares in a time that depends on the digest, which nobody can
+	// steer byte by byte without breaking SHA-256; the comparison that decides is
+	// one of constant time all the same.
+	digest := DigestOf(token)
+	if c := p.clients[digest]; c != nil && subtle.ConstantTimeCompare(c.digest[:], digest[:]) == 1 {
+		return callerFor(c), nil
+	}
+	if p.unknownPassesOut && shapedLikeGitHubs(token) {
+		return Caller{name: UnregisteredClient, presents: Own}, nil
+	}
+	return Caller{}, ErrUnknownToken
+}
