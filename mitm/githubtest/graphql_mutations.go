@@ -1,0 +1,145 @@
+package githubtest
+
+// mutation is the root of writes.
+func (c *call) mutation() thing {
+	return thing{"Mutation", fields{
+		"createIssue":       c.createIssueMutation,
+		"updateIssue":       c.updateIssueMutation,
+		"closeIssue":        func(a arguments) any { return c.setState(a, "issueId", "CloseIssuePayload", false) },
+		"reopenIssue":       func(a arguments) any { return c.setState(a, "issueId", "ReopenIssuePayload", true) },
+		"closePullRequest":  func(a arguments) any { return c.setState(a, "pullRequestId", "ClosePullRequestPayload", false) },
+		"addComment":        c.addCommentMutation,
+		"createPullRequest": c.createPullMutation,
+		"addLabelsToLabelable": func(a arguments) any {
+			r, i, missing := c.subject(a.input().text("labelableId"))
+			if missing != nil {
+				return *missing
+			}
+			wanted := a.input().texts("labelIds")
+			for _, l := range r.labels {
+				for _, id := range wanted {
+					if nodeID("LA", l.id) == id {
+						i.labels = append(i.labels, l)
+					}
+				}
+			}
+			i.updated = c.s.tick()
+			return thing{"AddLabelsToLabelablePayload", fields{"labelable": is(c.issueThing(r, i))}}
+		},
+	}}
+}
+
+func unresolved(id string) *failure {
+	return &failure{"NOT_FOUND", "Could not resolve to a node with the global id of '" + id + "'"}
+}
+
+// denied is a mutation the viewer may not make, on what the viewer may see.
+func (c *call) denied(name string) failure {
+	return failure{"FORBIDDEN", c.viewer.login + " does not have the correct permissions to execute `" + name + "`"}
+}
+
+// target is the repository of a node id, if the viewer may see it.
+func (c *call) target(id string) *repo {
+	for _, r := range c.s.order {
+		if nodeID("R", r.id) == id && r.reads(c.viewer.login) {
+			return r
+		}
+	}
+	return nil
+}
+
+// subject is the issue or pull request of a node id.
+func (c *call) subject(id string) (*repo, *issue, *failure) {
+	for _, r := range c.s.order {
+		if i := r.issueByNode(id); i != nil && r.reads(c.viewer.login) {
+			return r, i, nil
+		}
+	}
+	return nil, nil, unresolved(id)
+}
+
+func (c *call) createIssueMutation(a arguments) any {
+	in := a.input()
+	r := c.target(in.text("repositoryId"))
+	if r == nil {
+		return *unresolved(in.text("repositoryId"))
+	}
+	if in.text("title") == "" {
+		return failure{"UNPROCESSABLE", "Title can't be blank"}
+	}
+	i := c.s.openIssue(r, in.text("title"), in.text("body"), c.s.account(c.viewer.login))
+	for _, id := range in.texts("labelIds") {
+		for _, l := range r.labels {
+			if nodeID("LA", l.id) == id {
+				i.labels = append(i.labels, l)
+			}
+		}
+	}
+	return thing{"CreateIssuePayload", fields{"issue": is(c.issueThing(r, i)), "clientMutationId": is(in["clientMutationId"])}}
+}
+
+func (c *call) updateIssueMutation(a arguments) any {
+	in := a.input()
+	r, i, missing := c.subject(in.text("id"))
+	if missing != nil {
+		return *missing
+	}
+	if i.author.login != c.viewer.login && !r.writes(c.viewer.login) {
+		return c.denied("UpdateIssue")
+	}
+	if title := in.text("title"); title != "" {
+		i.title = title
+	}
+	if body, sent := in["body"].(string); sent {
+		i.body = body
+	}
+	i.updated = c.s.tick()
+	return thing{"UpdateIssuePayload", fields{"issue": is(c.issueThing(r, i)), "clientMutationId": is(in["clientMutationId"])}}
+}
+
+func (c *call) setState(a arguments, idName, payload string, open bool) any {
+	in := a.input()
+	r, i, missing := c.subject(in.text(idName))
+	if missing != nil {
+		return *missing
+	}
+	if i.author.login != c.viewer.login && !r.writes(c.viewer.login) {
+		return c.denied(payload[:len(payload)-len("Payload")])
+	}
+	i.updated = c.s.tick()
+	i.setOpen(open)
+	shown := is(c.issueThing(r, i))
+	return thing{payload, fields{"issue": shown, "pullRequest": shown, "clientMutationId": is(in["clientMutationId"])}}
+}
+
+func (c *call) addCommentMutation(a arguments) any {
+	in := a.input()
+	r, i, missing := c.subject(in.text("subjectId"))
+	if missing != nil {
+		return *missing
+	}
+	m := c.s.addComment(i, c.s.account(c.viewer.login), in.text("body"))
+	node := c.commentThing(r, i, m)
+	return thing{"AddCommentPayload", fields{
+		"commentEdge": is(thing{"IssueCommentEdge", fields{"node": is(node), "cursor": is(cursor(len(i.comments)))}}),
+		"subject":     is(c.issueThing(r, i)), "clientMutationId": is(in["clientMutationId"]),
+	}}
+}
+
+func (c *call) createPullMutation(a arguments) any {
+	in := a.input()
+	r := c.target(in.text("repositoryId"))
+	if r == nil {
+		return *unresolved(in.text("repositoryId"))
+	}
+	if !r.writes(c.viewer.login) {
+		return c.denied("CreatePullRequest")
+	}
+	if _, found := c.s.sha(r, "refs/heads/"+in.text("headRefName")); !found {
+		return failure{"UNPROCESSABLE", "Head sha can't be blank, Head ref must be a branch"}
+	}
+	i := c.s.openIssue(r, in.text("title"), in.text("body"), c.s.account(c.viewer.login))
+	i.pull = &pull{head: in.text("headRefName"), base: in.text("baseRefName")}
+	i.pull.draft, _ = in["draft"].(bool)
+	return thing{"CreatePullRequestPayload", fields{"pullRequest": is(c.issueThing(r, i)), "clientMutationId": is(in["clientMutationId"])}}
+}
