@@ -1,0 +1,171 @@
+package exchange
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"octopool/policy"
+	"octopool/policy/pool"
+)
+
+// replayable is the largest body that is held so that a request GitHub did not execute
+// can be sent again with another credential.
+const replayable = 1 << 20
+
+// forward sends what is not stored with a credential of the client's pool: writes,
+// GraphQL, git, LFS and files. Bodies stream both ways; only a small one of an API
+// request is held, to be sent again.
+func (x *Exchange) forward(ctx context.Context, g policy.Grant, in *http.Request) (*Answer, error) {
+	r := g.Request()
+	body, err := bodyOf(r.Kind, in)
+	if err != nil {
+		return nil, err
+	}
+	if mayWrite(r, body) {
+		x.writes.note(r, x.now())
+		defer func() { x.writes.note(r, x.now()) }()
+	}
+	for {
+		lease, err := x.Pools.Lease(wantOf(g))
+		if err != nil {
+			return nil, err
+		}
+		out := x.outgoing(ctx, g, in, body)
+		out.Header.Set("Authorization", lease.Authorization(r.Kind))
+		resp, verdict, err := x.send(out, r.Kind, lease)
+		if err != nil {
+			return nil, err
+		}
+		if verdict.Rejected {
+			resp.Body.Close()
+			if body.once {
+				return nil, &pool.Cooling{Pool: g.Pool(), Until: x.now().Add(time.Second)}
+			}
+			continue
+		}
+		a := passed(resp)
+		a.account(lease, verdict)
+		return a, nil
+	}
+}
+
+// pass sends a request without a credential of ours: an anonymous one bare, and one
+// whose unregistered token the policy lets through with that token. Nothing of it is
+// stored, and GitHub's answer is left as it is.
+func (x *Exchange) pass(ctx context.Context, g policy.Grant, in *http.Request) (*Answer, error) {
+	body, err := bodyOf(g.Request().Kind, in)
+	if err != nil {
+		return nil, err
+	}
+	if r := g.Request(); mayWrite(r, body) {
+		x.writes.note(r, x.now())
+		defer func() { x.writes.note(r, x.now()) }()
+	}
+	out := x.outgoing(ctx, g, in, body)
+	if g.Presents() == policy.Own {
+		out.Header["Authorization"] = in.Header["Authorization"]
+	}
+	resp, _, err := x.send(out, g.Request().Kind, nil)
+	if err != nil {
+		return nil, err
+	}
+	a := passed(resp)
+	endToEnd(a.Header)
+	a.Header.Set("Cache-Status", a.cacheStatus(g.Request()))
+	return a, nil
+}
+
+func passed(resp *http.Response) *Answer {
+	return &Answer{
+		Status: resp.StatusCode, Header: resp.Header, Body: resp.Body,
+		Outcome: Forwarded, Upstream: resp.StatusCode,
+		encoding: resp.Header.Get("Content-Encoding"),
+	}
+}
+
+// outgoing builds the request to GitHub from the client's: where it goes and by what
+// path is the grant's, headers are the client's less those of its connection, its
+// credential and its cookies.
+func (x *Exchange) outgoing(ctx context.Context, g policy.Grant, in *http.Request, b body) *http.Request {
+	r := g.Request()
+	out := (&http.Request{
+		Method:        r.Method,
+		URL:           upstreamURL(r, in.URL.RawQuery),
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        in.Header.Clone(),
+		Host:          r.Origin.Host,
+		Body:          b.open(),
+		ContentLength: b.length,
+	}).WithContext(ctx)
+	endToEnd(out.Header)
+	remove(out.Header, []string{"Authorization", "Cookie", "Expect", "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"})
+	if out.Header.Get("User-Agent") == "" {
+		out.Header.Set("User-Agent", x.UserAgent) // GitHub refuses API requests without one
+	}
+	if readsAnswer(r.Kind) {
+		out.Header.Del("Accept-Encoding")
+		if acceptsGzip(in.Header) {
+			out.Header.Set("Accept-Encoding", "gzip")
+		}
+	}
+	return out
+}
+
+// readsAnswer reports whether octopool may have to read an answer of this kind, and so
+// must know its encoding. git and files are passed on unseen.
+func readsAnswer(k policy.Kind) bool {
+	return k == policy.KindREST || k == policy.KindGraphQL || k == policy.KindUpload
+}
+
+// mayWrite reports whether the request may change what others read. A GraphQL document
+// that could be a mutation counts as one.
+func mayWrite(r policy.Request, b body) bool {
+	if r.Kind != policy.KindGraphQL {
+		return r.Write
+	}
+	return b.once || bytes.Contains(b.held, []byte("mutation")) || bytes.Contains(b.held, []byte(`\u`))
+}
+
+// A body is what a client sends, held or streamed.
+type body struct {
+	held   []byte
+	stream io.ReadCloser
+	length int64 // -1 when unknown
+	once   bool  // streamed, so it can be sent only once
+}
+
+// bodyOf takes a client's body. Of API requests, a small one of known length is held.
+func bodyOf(k policy.Kind, in *http.Request) (body, error) {
+	if in.Body == nil || in.Body == http.NoBody || in.ContentLength == 0 {
+		return body{}, nil
+	}
+	if (k == policy.KindREST || k == policy.KindGraphQL) && in.ContentLength > 0 && in.ContentLength <= replayable {
+		held := make([]byte, in.ContentLength)
+		if _, err := io.ReadFull(in.Body, held); err != nil {
+			return body{}, &Truncated{err}
+		}
+		return body{held: held, length: in.ContentLength}, nil
+	}
+	return body{stream: in.Body, length: in.ContentLength, once: true}, nil
+}
+
+func (b body) open() io.ReadCloser {
+	switch {
+	case b.once:
+		return b.stream
+	case len(b.held) > 0:
+		return io.NopCloser(bytes.NewReader(b.held))
+	}
+	return nil
+}
+
+// Truncated is returned when a client's body ended before its announced length.
+type Truncated struct{ Err error }
+
+func (e *Truncated) Error() string { return "the request's body ended early: " + e.Err.Error() }
+func (e *Truncated) Unwrap() error { return e.Err }

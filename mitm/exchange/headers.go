@@ -1,0 +1,111 @@
+package exchange
+
+import (
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// hopByHop are the headers that belong to one connection (RFC 9110, section 7.6.1),
+// and what speaks to or of proxies.
+var hopByHop = []string{
+	"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
+	"Te", "Trailer", "Transfer-Encoding", "Upgrade",
+}
+
+// endToEnd removes what belongs to one connection, the headers that Connection names
+// among it.
+func endToEnd(h http.Header) {
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			h.Del(textproto.TrimString(name))
+		}
+	}
+	for _, name := range hopByHop {
+		delete(h, name)
+	}
+}
+
+// theCredentials are headers that speak of the credential an answer was got with, or
+// belong to its session: clients do not get them.
+var theCredentials = []string{
+	"Github-Authentication-Token-Expiration", "Set-Cookie",
+	"X-Accepted-Oauth-Scopes", "X-Github-Sso", "X-Oauth-Client-Id", "X-Oauth-Scopes",
+	"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "X-Ratelimit-Resource", "X-Ratelimit-Used",
+}
+
+// thisTimes are headers that are of one answer and not of what it represents.
+var thisTimes = []string{
+	"Date", "Server-Timing", "X-Github-Request-Id", "X-Runtime-Rack", "X-Served-By", "X-Timer",
+}
+
+// thisBodys are headers that describe the bytes of one answer's body.
+var thisBodys = []string{"Content-Encoding", "Content-Length", "Content-Range", "Etag"}
+
+func remove(h http.Header, names []string) {
+	for _, name := range names {
+		delete(h, name)
+	}
+}
+
+// storedHeader is what of an answer's header belongs to the representation.
+func storedHeader(h http.Header) http.Header {
+	out := h.Clone()
+	endToEnd(out)
+	remove(out, theCredentials)
+	remove(out, thisTimes)
+	remove(out, thisBodys)
+	return out
+}
+
+// merge takes over what a 304 says of a representation and reports whether anything
+// changed. What it does not say stays: GitHub's 304s are known to leave headers out.
+func merge(stored, said http.Header) bool {
+	changed := false
+	for name, values := range storedHeader(said) {
+		if strings.HasPrefix(name, "Content-") || name == "Vary" || slices.Equal(stored[name], values) {
+			continue
+		}
+		stored[name] = values
+		changed = true
+	}
+	return changed
+}
+
+// liven gives a stored answer what was of the 304 alone.
+func liven(h, said http.Header) {
+	for _, name := range thisTimes {
+		if values, ok := said[name]; ok {
+			h[name] = values
+		}
+	}
+}
+
+// acceptsGzip reports whether a client can read gzip (RFC 9110, section 12.5.3).
+func acceptsGzip(h http.Header) bool {
+	any := false
+	for _, line := range h["Accept-Encoding"] {
+		for item := range strings.SplitSeq(line, ",") {
+			coding, params, _ := strings.Cut(item, ";")
+			switch strings.ToLower(strings.TrimSpace(coding)) {
+			case "gzip", "x-gzip":
+				return !refusedCoding(params)
+			case "*":
+				any = !refusedCoding(params)
+			}
+		}
+	}
+	return any
+}
+
+// refusedCoding reports whether a coding's parameters say q=0.
+func refusedCoding(params string) bool {
+	name, value, ok := strings.Cut(params, "=")
+	if !ok || strings.TrimSpace(strings.ToLower(name)) != "q" {
+		return false
+	}
+	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	return err == nil && q == 0
+}

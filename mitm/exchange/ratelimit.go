@@ -1,0 +1,56 @@
+package exchange
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+
+	"octopool/policy"
+	"octopool/policy/pool"
+)
+
+// standing is one resource in the answer to GET /rate_limit.
+type standing struct {
+	Limit     int   `json:"limit"`
+	Used      int   `json:"used"`
+	Remaining int   `json:"remaining"`
+	Reset     int64 `json:"reset"`
+}
+
+// rateLimit answers GET /rate_limit from the budgets of the client's pool: GitHub's own
+// answer would speak of one credential, and has been seen to be wrong. Its form is
+// GitHub's, with rate as the deprecated copy of core.
+func (x *Exchange) rateLimit(g policy.Grant, in *http.Request) *Answer {
+	github, name := g.Request().Origin.GitHub, g.Pool()
+	resources := map[string]standing{}
+	var core pool.Budget
+	for _, resource := range x.Pools.Resources(github, name) {
+		b := x.Pools.Budget(github, name, resource)
+		resources[resource] = standing{b.Limit, b.Used, b.Remaining, b.Reset.Unix()}
+		if resource == "core" {
+			core = b
+		}
+	}
+	body, err := json.Marshal(map[string]any{"resources": resources, "rate": resources["core"]})
+	if err != nil {
+		panic(err) // a bug: these are integers
+	}
+	a := &Answer{
+		Status: http.StatusOK,
+		Header: http.Header{
+			"Content-Type":   {"application/json; charset=utf-8"},
+			"Content-Length": {strconv.Itoa(len(body))},
+			"Cache-Control":  {"no-cache"},
+			"Cache-Status":   {"octopool; hit; detail=pool"},
+		},
+		Body:    io.NopCloser(bytes.NewReader(body)),
+		Outcome: Hit,
+	}
+	core.Tell(a.Header, "core")
+	if in.Method == http.MethodHead {
+		a.Body = http.NoBody
+	}
+	return a
+}
