@@ -1,0 +1,97 @@
+package mitm
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"octopool/policy"
+)
+
+// established is the answer to a CONNECT that is granted.
+const established = "HTTP/1.1 200 Connection established\r\n\r\n"
+
+// intercept takes a client's connection over: what comes now is TLS for the origin, and
+// the inner server speaks it.
+func (p *Proxy) intercept(client net.Conn, origin policy.Origin) {
+	client.SetWriteDeadline(time.Now().Add(headerTimeout))
+	if _, err := io.WriteString(client, established); err != nil {
+		client.Close()
+		return
+	}
+	client.SetWriteDeadline(time.Time{})
+	p.inside.put(tls.Server(&intercepted{client, origin}, p.Authority.TLSConfig(origin.Host)))
+}
+
+// intercepted is the connection of one intercepted tunnel. The origin was decided by
+// the CONNECT and binds every request inside.
+type intercepted struct {
+	net.Conn
+	origin policy.Origin
+}
+
+// originKey finds a connection's origin in the context that net/http makes for it. It is
+// the one value octopool keeps there: the connection's, not a request's.
+type originKey struct{}
+
+func intoContext(ctx context.Context, c net.Conn) context.Context {
+	if t, ok := c.(*tls.Conn); ok {
+		if i, ok := t.NetConn().(*intercepted); ok {
+			return context.WithValue(ctx, originKey{}, i.origin)
+		}
+	}
+	return ctx
+}
+
+func originOf(ctx context.Context) (policy.Origin, bool) {
+	o, ok := ctx.Value(originKey{}).(policy.Origin)
+	return o, ok
+}
+
+// arrivals is a listener whose connections come from tunnels. One server listens to it
+// for all of them: a server for each would leak its goroutines.
+type arrivals struct {
+	conns chan net.Conn
+	once  sync.Once
+	done  chan struct{}
+}
+
+func newArrivals() *arrivals {
+	return &arrivals{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+// put hands a connection to the server, or closes it when there is none any more.
+func (a *arrivals) put(c net.Conn) {
+	select {
+	case a.conns <- c:
+	case <-a.done:
+		c.Close()
+	}
+}
+
+// Accept waits for the next connection.
+func (a *arrivals) Accept() (net.Conn, error) {
+	select {
+	case c := <-a.conns:
+		return c, nil
+	case <-a.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends Accept. It may be called more than once.
+func (a *arrivals) Close() error {
+	a.once.Do(func() { close(a.done) })
+	return nil
+}
+
+// Addr is no address of the network.
+func (a *arrivals) Addr() net.Addr { return insideAddr{} }
+
+type insideAddr struct{}
+
+func (insideAddr) Network() string { return "tunnel" }
+func (insideAddr) String() string  { return "intercepted" }

@@ -1,0 +1,101 @@
+package mitm
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"octopool/mitm/exchange"
+	"octopool/policy"
+)
+
+// A record is one request inside a tunnel: the way to its client, and what is to be
+// said of it when it is over.
+type record struct {
+	http.ResponseWriter
+	start time.Time
+
+	client  string // who asked, once known
+	pool    string // of a grant
+	asked   policy.Request
+	answer  *exchange.Answer // nil when there was none
+	refusal string           // why there was none
+	status  int              // what the client got; 0 when it got nothing
+	bytes   int64            // of body, to the client
+}
+
+func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *record {
+	return &record{ResponseWriter: w, start: time.Now()}
+}
+
+func (w *record) wrote() bool { return w.status != 0 }
+
+// WriteHeader notes the status.
+func (w *record) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts the bytes.
+func (w *record) Write(b []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// outcome is how the request was answered, in the words of logs and metrics.
+func (w *record) outcome() string {
+	if w.answer != nil {
+		return string(w.answer.Outcome)
+	}
+	return "refused"
+}
+
+// end writes the one log line of a request and its counters.
+func (p *Proxy) end(w *record, r *http.Request, err error) {
+	took := time.Since(w.start)
+	route := ""
+	if w.asked.Kind == policy.KindREST || w.asked.Kind == policy.KindGraphQL || w.asked.Kind == policy.KindUpload {
+		route = p.routes.Of(r.Method, w.asked.Path.Segments())
+	}
+	p.meters.request(w, r.Method, route, took)
+
+	level := slog.LevelInfo
+	switch {
+	case errors.Is(r.Context().Err(), context.Canceled): // the client left
+	case w.status >= 500 && w.answer == nil:
+		level = slog.LevelError
+	case err != nil && w.answer != nil:
+		level = slog.LevelWarn
+	}
+	if !p.Log.Enabled(r.Context(), level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("client", cmp.Or(w.client, "-")),
+		slog.String("method", r.Method),
+		slog.String("host", w.asked.Origin.Host),
+		slog.String("path", r.URL.Path), // never the query: it can hold secrets
+		slog.String("kind", string(w.asked.Kind)),
+		slog.Int("status", w.status),
+		slog.String("outcome", w.outcome()),
+		slog.Duration("took", took.Round(time.Microsecond)),
+		slog.Int64("bytes", w.bytes),
+	}
+	if a := w.answer; a != nil {
+		attrs = append(attrs,
+			slog.String("credential", cmp.Or(a.Credential, "-")),
+			slog.String("resource", cmp.Or(a.Resource, "-")),
+			slog.Int("points", a.Spent),
+			slog.String("request_id", cmp.Or(a.Header.Get("X-Github-Request-Id"), "-")))
+	} else {
+		attrs = append(attrs, slog.String("reason", w.refusal))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.Any("err", err))
+	}
+	p.Log.LogAttrs(r.Context(), level, "request", attrs...)
+}

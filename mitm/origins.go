@@ -1,0 +1,146 @@
+package mitm
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"octopool/policy"
+)
+
+// A GitHub is one GitHub whose hosts are intercepted: github.com, an Enterprise Server
+// or a ghe.com tenant.
+type GitHub struct {
+	Host  string         // "github.com", "github.example.com", "SUB.ghe.com"
+	Git   bool           // intercept git, LFS, archives and raw files too
+	Dial  string         // connect to this address instead, with the same TLS names; "" for the real one
+	Roots *x509.CertPool // what to trust; nil for the system's roots
+}
+
+// Origins are the hosts of a GitHub that octopool intercepts, and what each is for.
+func (g GitHub) Origins() []policy.Origin {
+	host := strings.ToLower(g.Host)
+	origin := func(name string, role policy.Role) policy.Origin {
+		return policy.Origin{GitHub: host, Host: name, Role: role}
+	}
+	switch {
+	case host == "github.com":
+		out := []policy.Origin{
+			origin("api.github.com", policy.RoleAPI),
+			origin("uploads.github.com", policy.RoleUploads),
+		}
+		if g.Git {
+			out = append(out,
+				origin("github.com", policy.RoleWeb),
+				origin("gist.github.com", policy.RoleGist),
+				origin("codeload.github.com", policy.RoleArchive),
+				origin("raw.githubusercontent.com", policy.RoleRaw))
+		}
+		return out
+	case strings.HasSuffix(host, ".ghe.com"):
+		out := []policy.Origin{
+			origin("api."+host, policy.RoleAPI),
+			origin("uploads."+host, policy.RoleUploads),
+		}
+		if g.Git {
+			out = append(out, origin(host, policy.RoleWeb))
+		}
+		return out
+	}
+	return []policy.Origin{origin(host, policy.RoleEnterprise)}
+}
+
+// Hosts are the names of all hosts that octopool intercepts for these GitHubs.
+func Hosts(githubs []GitHub) []string {
+	var out []string
+	for _, g := range githubs {
+		for _, o := range g.Origins() {
+			out = append(out, o.Host)
+		}
+	}
+	return out
+}
+
+// owns reports whether a tunnelled host is one of this GitHub's own, such as those
+// that signed URLs name, so that Dial applies to it.
+func (g GitHub) owns(t target) bool {
+	if g.Host == "github.com" {
+		return t.matches("*.github.com") || t.matches("*.githubusercontent.com")
+	}
+	return t.matches("*." + g.Host)
+}
+
+// upstream sends requests to the configured GitHubs and to nothing else. It follows no
+// redirects, decompresses nothing and knows no proxy.
+type upstream struct {
+	byHost map[string]http.RoundTripper
+}
+
+// NewUpstream returns the transport to these GitHubs.
+func NewUpstream(githubs []GitHub) http.RoundTripper {
+	u := &upstream{byHost: map[string]http.RoundTripper{}}
+	for _, g := range githubs {
+		api, files := g.transport(apiHeaderTimeout), g.transport(fileHeaderTimeout)
+		for _, o := range g.Origins() {
+			u.byHost[o.Host] = files
+			if o.Role == policy.RoleAPI {
+				u.byHost[o.Host] = api
+			}
+		}
+	}
+	return u
+}
+
+// GitHub ends an API request after 10 seconds (GitHub's documentation,
+// "Troubleshooting the REST API"); a git server may count objects in silence for
+// minutes before it answers.
+const (
+	apiHeaderTimeout  = time.Minute
+	fileHeaderTimeout = 15 * time.Minute
+)
+
+// idleTimeout is shorter than GitHub's own, which drops idle connections after about a
+// minute (observed).
+const idleTimeout = 30 * time.Second
+
+func (g GitHub) transport(headers time.Duration) *http.Transport {
+	d := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
+	return &http.Transport{
+		Proxy: nil, // never the environment's: octopool itself may be in it
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if g.Dial != "" {
+				addr = g.Dial
+			}
+			return d.DialContext(ctx, network, addr)
+		},
+		TLSClientConfig:       &tls.Config{RootCAs: g.Roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: headers,
+		IdleConnTimeout:       idleTimeout,
+		MaxIdleConnsPerHost:   128,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true,
+	}
+}
+
+// RoundTrip sends a request to a configured host over verified TLS.
+func (u *upstream) RoundTrip(r *http.Request) (*http.Response, error) {
+	t, ok := u.byHost[r.URL.Host]
+	if !ok || r.URL.Scheme != "https" {
+		return nil, &Forbidden{"no configured GitHub has the host " + r.URL.Host}
+	}
+	return t.RoundTrip(r)
+}
+
+// CloseIdleConnections closes what is kept open for the next request.
+func (u *upstream) CloseIdleConnections() {
+	for _, t := range u.byHost {
+		if c, ok := t.(interface{ CloseIdleConnections() }); ok {
+			c.CloseIdleConnections()
+		}
+	}
+}

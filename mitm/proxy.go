@@ -1,0 +1,137 @@
+// Package mitm owns the connections: it is the door that clients' CONNECTs come to, the
+// server inside the tunnels it intercepts, and the pipe of those it does not. It turns
+// errors into answers and says what happened.
+//
+// What is asked of GitHub, and whether from the store, is decided by mitm/exchange; who
+// may ask for what by policy.
+package mitm
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/elazarl/goproxy"
+
+	"octopool/ca"
+	"octopool/mitm/exchange"
+	"octopool/mitm/route"
+	"octopool/policy"
+	"octopool/policy/pool"
+	"octopool/store"
+)
+
+// Config is what a proxy works with. All of it is required but for Exchange's optional
+// settings.
+type Config struct {
+	GitHubs   []GitHub
+	Authority *ca.Authority
+	Policy    *policy.Policy
+	Pools     *pool.Pools
+	Store     store.Store
+	Egress    Egress
+	Log       *slog.Logger
+	UserAgent string
+	FreshFor  time.Duration
+	MaxEntry  int64 // bytes; 0 for the default
+}
+
+// A Proxy serves clients until it is shut down.
+type Proxy struct {
+	Config
+	origins  map[string]policy.Origin
+	exchange *exchange.Exchange
+	upstream http.RoundTripper
+	meters   *meters
+	routes   *route.Table
+
+	outer   *http.Server // speaks to clients: CONNECT, and a few paths of its own
+	inner   *http.Server // speaks inside intercepted tunnels
+	inside  *arrivals    // intercepted connections on their way to inner
+	tunnels tunnels      // pipes that are open
+	doorman *goproxy.ProxyHttpServer
+}
+
+// Deadlines of what a client controls. There is no limit on how long a request or an
+// answer may take while bytes come: pushes and clones are long.
+const (
+	headerTimeout = 10 * time.Second // to send a request's header, and for a TLS handshake
+	innerIdle     = 90 * time.Second // between requests of one connection
+	maxHeader     = 64 << 10         // bytes; installation tokens alone have over 500
+)
+
+// New returns a proxy that is not yet serving.
+func New(c Config) *Proxy {
+	p := &Proxy{
+		Config:   c,
+		origins:  map[string]policy.Origin{},
+		upstream: NewUpstream(c.GitHubs),
+		meters:   newMeters(),
+		routes:   route.New(),
+		inside:   newArrivals(),
+	}
+	for _, g := range c.GitHubs {
+		for _, o := range g.Origins() {
+			p.origins[o.Host] = o
+		}
+	}
+	p.exchange = exchange.New(exchange.Config{
+		Store: c.Store, Pools: c.Pools, Upstream: p.upstream, Log: c.Log,
+		UserAgent: c.UserAgent, FreshFor: c.FreshFor, MaxEntry: c.MaxEntry,
+		Sent: p.meters.sent,
+	})
+	p.doorman = p.newDoorman()
+	serverLog := slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn)
+	p.outer = &http.Server{
+		Handler:           http.HandlerFunc(p.door),
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       innerIdle,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          serverLog,
+		ConnState:         p.meters.connections("proxy"),
+	}
+	p.inner = &http.Server{
+		Handler:           http.HandlerFunc(p.serve),
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       innerIdle,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          serverLog,
+		ConnState:         p.meters.connections("intercepted"),
+		ConnContext:       intoContext,
+		TLSConfig:         &tls.Config{NextProtos: []string{"h2", "http/1.1"}}, // makes Serve speak h2; the certificates are each connection's own
+	}
+	return p
+}
+
+// Serve answers clients that come to l until Shutdown. It returns nil then.
+func (p *Proxy) Serve(l net.Listener) error {
+	inner := make(chan error, 1)
+	go func() { inner <- p.inner.Serve(p.inside) }()
+	err := p.outer.Serve(l)
+	if !errors.Is(err, http.ErrServerClosed) {
+		p.inside.Close()
+		return errors.Join(err, <-inner)
+	}
+	if err := <-inner; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Shutdown takes no more connections and lets requests in flight and open tunnels end,
+// until ctx is done; then it cuts what is left and returns ctx's error.
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	err := errors.Join(p.outer.Shutdown(ctx), p.inner.Shutdown(ctx), p.tunnels.wait(ctx))
+	p.inside.Close()
+	p.outer.Close()
+	p.inner.Close()
+	p.tunnels.cut()
+	if c, ok := p.upstream.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+	return err
+}

@@ -1,0 +1,153 @@
+package mitm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+
+	"octopool/mitm/exchange"
+	"octopool/policy"
+)
+
+// errForeignHost is the refusal of a request inside a tunnel that names another host
+// than the tunnel's. The credential is the origin's, so nothing else may be asked with it.
+var errForeignHost = errors.New("this tunnel is for another host")
+
+// serve answers one request inside an intercepted tunnel.
+func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
+	rec := p.begin(w, r)
+	err := p.answer(rec, r)
+	if err != nil && !rec.wrote() {
+		p.refuse(rec, r, err)
+	}
+	p.end(rec, r, err)
+	if errors.Is(err, errBroken) {
+		panic(http.ErrAbortHandler) // the header is out: only a cut tells the client the truth
+	}
+}
+
+// answer decides whether: is it the tunnel's host, who asks, for what, and may they. The
+// exchange does the rest.
+func (p *Proxy) answer(w *record, r *http.Request) error {
+	origin, ok := originOf(r.Context())
+	if !ok || !isHost(r.Host, origin.Host) {
+		return errForeignHost
+	}
+	asked, err := policy.Read(origin, r.Method, r.URL.EscapedPath(), r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	w.asked = asked
+	caller, err := p.Policy.Identify(r.Header["Authorization"])
+	if err != nil {
+		return err
+	}
+	w.client = caller.Client()
+	grant, err := p.authorize(r.Context(), caller, asked)
+	if err != nil {
+		return err
+	}
+	w.pool = grant.Pool()
+	a, err := p.exchange.Do(r.Context(), grant, r)
+	if err != nil {
+		return err
+	}
+	defer a.Body.Close()
+	w.answer = a
+	return w.send(a)
+}
+
+// authorize asks the policy for a grant. Where scopes are on names and the request is
+// by number, it looks the name up first.
+func (p *Proxy) authorize(ctx context.Context, caller policy.Caller, asked policy.Request) (policy.Grant, error) {
+	grant, err := p.Policy.Authorize(caller, asked)
+	numeric, ok := errors.AsType[*policy.Unresolved](err)
+	if !ok {
+		return grant, err
+	}
+	owner, repo, err := p.resolve(ctx, caller, asked, numeric)
+	if err != nil {
+		return policy.Grant{}, err
+	}
+	return p.Policy.Authorize(caller, asked.Named(owner, repo))
+}
+
+// resolve asks GitHub for the name behind a number, as it is now: names change hands. The
+// answer is stored and revalidated as any other, so an unchanged one costs nothing.
+func (p *Proxy) resolve(ctx context.Context, caller policy.Caller, asked policy.Request, n *policy.Unresolved) (owner, repo string, err error) {
+	grant, err := p.Policy.AuthorizeLookup(caller, asked.Origin, asked.Prefix, n)
+	if err != nil {
+		return "", "", err
+	}
+	a, err := p.exchange.Do(ctx, grant, &http.Request{Method: http.MethodGet, URL: &url.URL{}, Header: http.Header{}})
+	if err != nil {
+		return "", "", err
+	}
+	defer a.Body.Close()
+	var named struct {
+		Login string `json:"login"`
+		Name  string `json:"name"`
+		Owner struct {
+			Login string `json:"login"`
+		} `json:"owner"`
+	}
+	if a.Status != http.StatusOK || json.NewDecoder(io.LimitReader(a.Body, 1<<20)).Decode(&named) != nil {
+		return "", "", &policy.OutOfScope{
+			Client: caller.Client(), Method: asked.Method, Path: asked.Path.String(),
+			Reason: "GitHub does not say what " + n.Collection + "/" + n.ID + " is",
+		}
+	}
+	if n.Collection == "repositories" {
+		return named.Owner.Login, named.Name, nil
+	}
+	return named.Login, "", nil
+}
+
+// errBroken is an answer that ended early after its header was sent.
+var errBroken = errors.New("the answer broke off")
+
+// send writes an answer to the client.
+func (w *record) send(a *exchange.Answer) error {
+	h := w.Header()
+	for name, values := range a.Header {
+		h[name] = values
+	}
+	w.WriteHeader(a.Status)
+	if err := w.copy(a); err != nil {
+		return errors.Join(errBroken, err)
+	}
+	return nil
+}
+
+// buffers are for bodies on their way through.
+var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
+// copy passes the body on. What comes in pieces, as git's progress does, goes out in the
+// same pieces.
+func (w *record) copy(a *exchange.Answer) error {
+	flush := a.Header.Get("Content-Length") == "" && a.Status != http.StatusNotModified && a.Status != http.StatusNoContent
+	out := http.NewResponseController(w.ResponseWriter)
+	buffer := buffers.Get().(*[64 << 10]byte)
+	defer buffers.Put(buffer)
+	for {
+		n, err := a.Body.Read(buffer[:])
+		if n > 0 {
+			if _, err := w.Write(buffer[:n]); err != nil {
+				return err
+			}
+			if flush && err == nil {
+				out.Flush()
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
