@@ -33,6 +33,7 @@ type Answer struct {
 	tag       string // of a representation: octopool's own validator
 	body      []byte // of a representation: what Body reads
 	plainSize int64  // of a representation
+	stale     bool   // fetched in place of a view that was offered and not confirmed
 }
 
 // tagOf is octopool's own validator for a view: a digest of its bytes, so that it is
@@ -60,15 +61,19 @@ func (x *Exchange) conclude(g policy.Grant, in *http.Request, a *Answer) *Answer
 		x.Pools.Budget(r.Origin.GitHub, g.Pool(), a.Resource).Tell(a.Header, a.Resource)
 	}
 	a.Header.Set("Cache-Status", a.cacheStatus(r))
-	if a.tag != "" {
-		if matches(in.Header.Values("If-None-Match"), a.tag) {
-			a.notModified()
-			return a
+	unreadable := a.encoding == "gzip" && !acceptsGzip(in.Header)
+	if a.tag != "" && matches(in.Header.Values("If-None-Match"), a.tag) {
+		if unreadable {
+			a.encoding = "" // what the answer would have been
 		}
-		a.Header.Set("Etag", a.etag())
+		a.notModified()
+		return a
 	}
-	if a.encoding == "gzip" && !acceptsGzip(in.Header) {
+	if unreadable {
 		a.decode(x.maxPlain())
+	}
+	if a.tag != "" {
+		a.Header.Set("Etag", a.etag())
 	}
 	if in.Method == http.MethodHead {
 		a.Body.Close()
@@ -115,7 +120,6 @@ func (a *Answer) decode(most int64) {
 		}
 		a.Header.Set("Content-Length", strconv.FormatInt(a.plainSize, 10))
 		a.encoding = ""
-		a.Header.Set("Etag", a.etag())
 		return
 	}
 	a.Header.Del("Content-Length")
@@ -152,6 +156,9 @@ func (a *Answer) cacheStatus(r policy.Request) string {
 		return "octopool; fwd=stale; fwd-status=304"
 	case Fetched:
 		s := "octopool; fwd=uri-miss; fwd-status=" + strconv.Itoa(a.Upstream)
+		if a.stale {
+			s = "octopool; fwd=stale; fwd-status=" + strconv.Itoa(a.Upstream)
+		}
 		if a.tag != "" {
 			s += "; stored"
 		}

@@ -162,7 +162,9 @@ func (x *Exchange) revalidate(ctx context.Context, g policy.Grant, in *http.Requ
 // ours. It is nil without an error when the view could no longer be read.
 func (x *Exchange) conclusion(g policy.Grant, key store.Key, all views, offered *store.Representation, lease *pool.Lease, resp *http.Response) (*Answer, error) {
 	if resp.StatusCode != http.StatusNotModified {
-		return x.keep(g, key, all, lease, resp), nil
+		a := x.keep(g, key, all, lease, resp)
+		a.stale = offered != nil
+		return a, nil
 	}
 	resp.Body.Close()
 	if offered == nil {

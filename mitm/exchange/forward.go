@@ -103,7 +103,7 @@ func (x *Exchange) outgoing(ctx context.Context, g policy.Grant, in *http.Reques
 		ContentLength: b.length,
 	}).WithContext(ctx)
 	endToEnd(out.Header)
-	remove(out.Header, []string{"Authorization", "Cookie", "Expect", "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"})
+	remove(out.Header, theClients)
 	if out.Header.Get("User-Agent") == "" {
 		out.Header.Set("User-Agent", x.UserAgent) // GitHub refuses API requests without one
 	}

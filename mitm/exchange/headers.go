@@ -28,6 +28,14 @@ func endToEnd(h http.Header) {
 	}
 }
 
+// theClients are headers of a request that are the client's own or its way's and
+// not for GitHub. X-HTTP-Method-Override is among them because it makes another
+// request of the one that was authorized.
+var theClients = []string{
+	"Authorization", "Cookie", "Expect", "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+	"X-Http-Method", "X-Http-Method-Override", "X-Method-Override",
+}
+
 // theCredentials are headers that speak of the credential an answer was got with, or
 // belong to its session: clients do not get them.
 var theCredentials = []string{

@@ -36,12 +36,11 @@ func (x *Exchange) send(out *http.Request, k policy.Kind, lease *pool.Lease) (*h
 	return resp, verdict, err
 }
 
-// settle ends a lease with GitHub's answer. The beginning of a refusal is read for its
-// words and put back.
+// settle ends a lease with GitHub's answer. The beginning of what may be a refusal is
+// read for its words and put back.
 func settle(lease *pool.Lease, resp *http.Response) pool.Verdict {
 	var words []byte
-	switch resp.StatusCode {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+	if pool.MayRefuse(resp.StatusCode, resp.Header) {
 		const enough = 16 << 10
 		read, err := io.ReadAll(io.LimitReader(resp.Body, enough))
 		resp.Body = rest(read, err, resp.Body)
