@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"sync"
@@ -56,8 +57,8 @@ type Verdict struct {
 	Points   int    // what it cost
 }
 
-// Settle ends the lease with GitHub's answer: its status, its headers and, for a 401,
-// 403 or 429, the beginning of its body, since a secondary limit may be told in words
+// Settle ends the lease with GitHub's answer: its status, its headers and, if
+// [MayRefuse] says so, the beginning of its body, since some refusals are told in words
 // only. Settling again changes nothing and returns the zero Verdict.
 func (l *Lease) Settle(status int, h http.Header, body []byte) Verdict {
 	var v Verdict
@@ -100,7 +101,7 @@ func (l *Lease) learn(status int, h http.Header, body []byte, now time.Time) Ver
 	case isBadCredential(status, h, body):
 		l.c.down, l.c.retry = "GitHub answered 401 Bad credentials", now.Add(recheckAfter)
 		v.Rejected = true
-	case limited(status, h) || isSecondary(status, body):
+	case limited(status, h) || isSecondary(status, body) || isSpentGraphQL(status, h, body):
 		v.Rejected = true
 		if isSecondary(status, body) || !l.c.principal.budget(l.resource).spentAt(now) {
 			l.c.cooling = now.Add(silence(h, now))
@@ -136,6 +137,38 @@ func limited(status int, h http.Header) bool {
 		return h.Get("X-Ratelimit-Remaining") == "0" || h.Get("Retry-After") != ""
 	}
 	return false
+}
+
+// MayRefuse reports whether the body of an answer has to be read to know if GitHub
+// executed the request: 401, 403 and 429, and 200 from GraphQL when nothing remains.
+func MayRefuse(status int, h http.Header) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		return true
+	case http.StatusOK:
+		return h.Get("X-Ratelimit-Remaining") == "0" && h.Get("X-Ratelimit-Resource") == "graphql"
+	}
+	return false
+}
+
+// isSpentGraphQL recognises a spent budget as GraphQL tells it: a 200 with an error of
+// type RATE_LIMITED and no data (GitHub's documentation, "Rate limits and query limits
+// for the GraphQL API"). The query that spent the last point has nothing remaining
+// either, but it has data.
+func isSpentGraphQL(status int, h http.Header, body []byte) bool {
+	if status != http.StatusOK || !MayRefuse(status, h) {
+		return false
+	}
+	var answer struct {
+		Data   json.RawMessage `json:"data"`
+		Errors []struct {
+			Type string `json:"type"`
+		} `json:"errors"`
+	}
+	if json.Unmarshal(body, &answer) != nil || len(answer.Errors) == 0 {
+		return false
+	}
+	return (len(answer.Data) == 0 || string(answer.Data) == "null") && answer.Errors[0].Type == "RATE_LIMITED"
 }
 
 // isSecondary recognises a secondary limit by its words: observed answers have had
