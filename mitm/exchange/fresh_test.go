@@ -81,6 +81,26 @@ func TestAWriteEndsFreshness(t *testing.T) {
 	}
 }
 
+// What was read while a write was under way may be from before it.
+func TestAReadDuringAWriteIsNotFreshAfterIt(t *testing.T) {
+	w := newWorld(t, freshFor(time.Hour))
+	const issues = "/repos/acme/web/issues"
+	w.github.Intercept(func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost {
+			w.aged(5 * time.Second)
+			w.get(ops, issues)
+			w.aged(5 * time.Second)
+		}
+		return false
+	})
+	if _, err := w.ask(ci, http.MethodPost, issues, `{"title":"just written"}`); err != nil {
+		t.Fatal(err)
+	}
+	if a := w.get(ops, issues); !strings.Contains(a.body, "just written") {
+		t.Errorf("the write is not seen (%s)", a.Outcome)
+	}
+}
+
 // Who am I is always asked: the credential may have changed.
 func TestIdentityIsNeverFresh(t *testing.T) {
 	w := newWorld(t, freshFor(time.Hour))

@@ -41,10 +41,9 @@ type world struct {
 // setting changes what a world is made of.
 type setting func(*Config)
 
-func with(s store.Store) setting           { return func(c *Config) { c.Store = s } }
-func freshFor(d time.Duration) setting     { return func(c *Config) { c.FreshFor = d } }
-func maxEntry(n int64) setting             { return func(c *Config) { c.MaxEntry = n } }
-func upstream(u http.RoundTripper) setting { return func(c *Config) { c.Upstream = u } }
+func with(s store.Store) setting       { return func(c *Config) { c.Store = s } }
+func freshFor(d time.Duration) setting { return func(c *Config) { c.FreshFor = d } }
+func maxEntry(n int64) setting         { return func(c *Config) { c.MaxEntry = n } }
 
 // credentials are those of every world: two users, and a pool of each and of both.
 func credentials(botToken string) []pool.Credential {

@@ -155,6 +155,24 @@ func TestErrorsAreNeitherStoredNorEvict(t *testing.T) {
 	})
 }
 
+// Statistics that GitHub has yet to compute are a 202, which may carry an ETag. It stands
+// for nothing.
+func TestOnlyA200IsStored(t *testing.T) {
+	w := newWorld(t)
+	status := http.StatusAccepted
+	w.github.Intercept(func(rw http.ResponseWriter, r *http.Request) bool {
+		rw.Header().Set("Etag", `"abc"`)
+		rw.WriteHeader(status)
+		rw.Write([]byte(`{}`))
+		return true
+	})
+	for _, status = range []int{202, 203, 206, 404} {
+		if a := w.get(ci, "/repos/acme/web/stats/contributors"); a.Status != status || w.x.Store.Stats().Entries != 0 {
+			t.Errorf("%d: got %d, %d stored", status, a.Status, w.x.Store.Stats().Entries)
+		}
+	}
+}
+
 // The day GitHub changes the formula, answers stay right, and one credential's own
 // validators still revalidate.
 func TestOpaqueValidatorsAreOfferedAsReceivedInTheirPoolOnly(t *testing.T) {
