@@ -1,13 +1,9 @@
 package pool
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
-	"strings"
-	"sync"
 	"time"
 
 	"octopool/policy"
@@ -19,7 +15,9 @@ type Lease struct {
 	pools    *Pools
 	c        *credential
 	resource string
-	once     sync.Once
+	budget   *budget // nil when the request spends none
+	recheck  bool    // its answer says whether the credential is in service again
+	ended    bool    // guarded by pools.mu
 }
 
 // Credential is the name of the leased credential.
@@ -51,7 +49,8 @@ func identityOf(authorization string) [32]byte { return sha256.Sum256([]byte(aut
 // A Verdict says what an answer meant for the credential it was sent with.
 type Verdict struct {
 	// Rejected is true when GitHub did not execute the request because of the
-	// credential or its limits: another credential may be asked the same.
+	// credential or its limits: another credential may be asked the same. The
+	// same credential is not leased for it again before its time.
 	Rejected bool
 	Resource string // which budget was spent, "" for none
 	Points   int    // what it cost
@@ -61,138 +60,92 @@ type Verdict struct {
 // [MayRefuse] says so, the beginning of its body, since some refusals are told in words
 // only. Settling again changes nothing and returns the zero Verdict.
 func (l *Lease) Settle(status int, h http.Header, body []byte) Verdict {
-	var v Verdict
-	l.once.Do(func() {
-		now := l.pools.now()
-		l.pools.mu.Lock()
-		defer l.pools.mu.Unlock()
-		l.free()
-		v = l.learn(status, h, body, now)
-	})
+	a := answer{status: status, means: meaningOf(status, h, body), header: h}
+	a.report, a.told = ReportFrom(h)
+	if status == http.StatusUnauthorized {
+		a.told = false // GitHub counts who it does not know by address: this is another budget
+	}
+	now := l.pools.now()
+	l.pools.mu.Lock()
+	defer l.pools.mu.Unlock()
+	if !l.end() {
+		return Verdict{}
+	}
+	v := l.learn(a, now)
+	l.mark(a, now)
 	return v
 }
 
 // Release ends the lease without an answer; nothing was learned.
 func (l *Lease) Release() {
-	l.once.Do(func() {
-		l.pools.mu.Lock()
-		defer l.pools.mu.Unlock()
-		l.free()
-	})
-}
-
-func (l *Lease) free() {
-	if l.resource != "" {
-		l.c.principal.budget(l.resource).reserved--
+	now := l.pools.now()
+	l.pools.mu.Lock()
+	defer l.pools.mu.Unlock()
+	if l.end() && l.recheck {
+		l.c.retry = now
 	}
 }
 
-// learn is called with the pools locked.
-func (l *Lease) learn(status int, h http.Header, body []byte, now time.Time) Verdict {
-	report, told := ReportFrom(h)
-	v := Verdict{Resource: l.resource}
-	if told {
-		if report.Resource != "" {
-			v.Resource = report.Resource
-		}
-		l.c.principal.budget(v.Resource).learn(report, now)
+// end gives the reserved point back, once.
+func (l *Lease) end() bool {
+	if l.ended {
+		return false
 	}
+	l.ended = true
+	l.budget.free()
+	return true
+}
+
+// An answer is GitHub's, read.
+type answer struct {
+	status int
+	means  meaning
+	header http.Header
+	report Report
+	told   bool // whether there is a report on the credential's budget
+}
+
+// learn takes in what the answer said of budgets.
+func (l *Lease) learn(a answer, now time.Time) Verdict {
+	v := Verdict{Rejected: a.means != answered, Resource: l.resource}
 	switch {
-	case isBadCredential(status, h, body):
-		l.c.down, l.c.retry = "GitHub answered 401 Bad credentials", now.Add(recheckAfter)
-		v.Rejected = true
-	case limited(status, h) || isSecondary(status, body) || isSpentGraphQL(status, h, body):
-		v.Rejected = true
-		if isSecondary(status, body) || !l.c.principal.budget(l.resource).spentAt(now) {
-			l.c.cooling = now.Add(silence(h, now))
+	case a.told:
+		if a.report.Resource != "" {
+			v.Resource = a.report.Resource
 		}
-	default:
-		l.c.down = ""
-		if told && status != http.StatusNotModified {
+		if b := l.c.principal.budget(v.Resource); b != nil {
+			b.learn(a.report, now)
+		}
+		if !v.Rejected && a.status != http.StatusNotModified {
 			v.Points = 1
 		}
+	case !v.Rejected && a.status < http.StatusBadRequest:
+		l.budget.untold()
 	}
 	return v
 }
 
-// isBadCredential reports whether GitHub did not know the token. Other 401s say that an
-// endpoint wants another kind of credential, which is no fault of this one. Where
-// there is no JSON to read (HEAD, git) the challenge alone has to do.
-func isBadCredential(status int, h http.Header, body []byte) bool {
-	if status != http.StatusUnauthorized {
-		return false
+// mark notes what the answer said of the credential itself.
+func (l *Lease) mark(a answer, now time.Time) {
+	switch a.means {
+	case unknown:
+		l.c.down, l.c.retry = "GitHub answered 401 Bad credentials", now.Add(recheckAfter)
+		return
+	case silenced:
+		l.c.principal.cool(now.Add(silence(a.header, now)))
+	case spent:
+		// A budget that was learned keeps the credential from being leased again at
+		// once. Where none was, as when the reset made no sense, silence has to.
+		if !l.budget.refusedAt(now) {
+			l.c.principal.cool(now.Add(silence(a.header, now)))
+		}
 	}
-	return !strings.HasPrefix(h.Get("Content-Type"), "application/json") || len(body) == 0 ||
-		bytes.Contains(body, []byte("Bad credentials"))
-}
-
-// limited reports whether an answer is a rejection by a rate limit as far as its
-// headers tell: 429, or 403 with nothing remaining or a Retry-After (GitHub's
-// documentation, "Exceeding the rate limit").
-func limited(status int, h http.Header) bool {
-	switch status {
-	case http.StatusTooManyRequests:
-		return true
-	case http.StatusForbidden:
-		return h.Get("X-Ratelimit-Remaining") == "0" || h.Get("Retry-After") != ""
+	if !l.recheck {
+		return // a late answer to what was asked before the token was refused
 	}
-	return false
-}
-
-// MayRefuse reports whether the body of an answer has to be read to know if GitHub
-// executed the request: 401, 403 and 429, and 200 from GraphQL when nothing remains.
-func MayRefuse(status int, h http.Header) bool {
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
-		return true
-	case http.StatusOK:
-		return h.Get("X-Ratelimit-Remaining") == "0" && h.Get("X-Ratelimit-Resource") == "graphql"
+	if a.told || a.status < http.StatusBadRequest {
+		l.c.down = ""
+		return
 	}
-	return false
-}
-
-// isSpentGraphQL recognises a spent budget as GraphQL tells it: a 200 with an error of
-// type RATE_LIMITED and no data (GitHub's documentation, "Rate limits and query limits
-// for the GraphQL API"). The query that spent the last point has nothing remaining
-// either, but it has data.
-func isSpentGraphQL(status int, h http.Header, body []byte) bool {
-	if status != http.StatusOK || !MayRefuse(status, h) {
-		return false
-	}
-	var answer struct {
-		Data   json.RawMessage `json:"data"`
-		Errors []struct {
-			Type string `json:"type"`
-		} `json:"errors"`
-	}
-	if json.Unmarshal(body, &answer) != nil || len(answer.Errors) == 0 {
-		return false
-	}
-	return (len(answer.Data) == 0 || string(answer.Data) == "null") && answer.Errors[0].Type == "RATE_LIMITED"
-}
-
-// isSecondary recognises a secondary limit by its words: observed answers have had
-// neither Retry-After nor a spent budget.
-func isSecondary(status int, body []byte) bool {
-	if status != http.StatusForbidden && status != http.StatusTooManyRequests {
-		return false
-	}
-	body = bytes.ToLower(body)
-	return bytes.Contains(body, []byte("secondary rate limit")) || bytes.Contains(body, []byte("abuse detection"))
-}
-
-// silence is how long GitHub wants to hear nothing from a credential after a
-// secondary limit: Retry-After, and a minute when it does not say (GitHub's
-// documentation, "Best practices"). It is never nothing, so that a request that was
-// rejected is not sent with the same credential at once.
-func silence(h http.Header, now time.Time) time.Duration {
-	const shortest, unsaid, longest = time.Second, time.Minute, time.Hour
-	text := h.Get("Retry-After")
-	if seconds, ok := count(text); ok {
-		return min(max(time.Duration(min(seconds, 1<<20))*time.Second, shortest), longest)
-	}
-	if date, err := http.ParseTime(text); err == nil {
-		return min(max(date.Sub(now), shortest), longest)
-	}
-	return unsaid
+	l.c.retry = now // GitHub's edge erred, or git said 404: nothing was learned
 }

@@ -10,8 +10,6 @@ package pool
 import (
 	"cmp"
 	"fmt"
-	"hash/fnv"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -23,7 +21,7 @@ import (
 // A Credential describes one credential of a pool. Its Token is a personal access
 // token; it is the only secret here and is written to a request by [Lease] alone.
 type Credential struct {
-	Name   string        // unique; a metric label
+	Name   string        // unique, and policy.IsName: it is a metric label
 	GitHub string        // the configured GitHub it belongs to, e.g. "github.com"
 	Pool   string        // credentials of one pool may stand in for one another
 	Token  policy.Secret // a personal access token
@@ -34,9 +32,10 @@ type Credential struct {
 type Pools struct {
 	now func() time.Time
 
-	mu      sync.Mutex // guards everything reachable from here that a lease changes
-	all     []*credential
+	all     []*credential // by name; neither changes after New
 	members map[member][]*credential
+
+	mu sync.Mutex // guards what a lease changes: principals, and whether credentials are in service
 }
 
 // member names one pool: pools of the same name on two GitHubs never mix.
@@ -48,32 +47,72 @@ type credential struct {
 	bearer, basic string   // the two forms of Authorization
 	identity      [32]byte // a digest that changes when the form sent to APIs does
 	principal     *principal
-	cooling       time.Time // a secondary limit asked for silence until then
 	down          string    // why it is out of service; "" when it is not
 	retry         time.Time // when a credential that is down may be tried again
 }
 
-// A principal is whose budgets a credential spends.
+// A principal is whose budgets a credential spends, and whom GitHub asks for silence.
 type principal struct {
 	budgets map[string]*budget // by resource
+	cooling time.Time          // a secondary limit asked for silence until then
+}
+
+// whose tells principals apart. All tokens of one user share its budgets. Whose a token
+// is, GitHub alone knows; that the same token twice is the same user's needs no asking.
+type whose struct {
+	github   string
+	identity [32]byte
+}
+
+// budget returns the principal's budget for a resource, made on first use; nil for
+// the resource "" of what spends none.
+func (p *principal) budget(resource string) *budget {
+	b, ok := p.budgets[resource]
+	if !ok && resource != "" {
+		b = newBudget(resource)
+		p.budgets[resource] = b
+	}
+	return b
+}
+
+// cool keeps silence until then. A shorter one does not end a longer one.
+func (p *principal) cool(until time.Time) {
+	if until.After(p.cooling) {
+		p.cooling = until
+	}
 }
 
 // recheckAfter is how long a credential that GitHub refused is left alone. GitHub
-// locks an account out after several bad logins in a short time, so it is long.
+// locks an account out after several bad logins in a short time, so it is long, and
+// then one request finds out.
 const recheckAfter = 10 * time.Minute
 
 // New returns the pools of these credentials. It refuses two credentials of one
-// name and a credential without a token.
+// name, a name that is none (see [policy.IsName]) and a credential without a token.
 func New(credentials []Credential) (*Pools, error) {
 	p := &Pools{now: time.Now, members: map[member][]*credential{}}
+	principals := map[whose]*principal{}
 	for _, c := range credentials {
-		if c.Token.IsZero() {
+		switch {
+		case !policy.IsName(c.Name):
+			return nil, fmt.Errorf("credential %q: this is no name", c.Name)
+		case c.Token.IsZero():
 			return nil, fmt.Errorf("credential %s: no token", c.Name)
-		}
-		if slices.ContainsFunc(p.all, func(other *credential) bool { return other.Name == c.Name }) {
+		case slices.ContainsFunc(p.all, func(other *credential) bool { return other.Name == c.Name }):
 			return nil, fmt.Errorf("credential %s: named twice", c.Name)
 		}
-		p.add(c)
+		bearer, basic := authorizations(c.Token)
+		w := whose{c.GitHub, identityOf(bearer)}
+		if principals[w] == nil {
+			principals[w] = &principal{budgets: map[string]*budget{}}
+		}
+		p.all = append(p.all, &credential{
+			Credential: c,
+			bearer:     bearer,
+			basic:      basic,
+			identity:   w.identity,
+			principal:  principals[w],
+		})
 	}
 	slices.SortFunc(p.all, func(a, b *credential) int { return cmp.Compare(a.Name, b.Name) })
 	for _, c := range p.all {
@@ -83,70 +122,9 @@ func New(credentials []Credential) (*Pools, error) {
 	return p, nil
 }
 
-func (p *Pools) add(c Credential) {
-	bearer, basic := authorizations(c.Token)
-	p.all = append(p.all, &credential{
-		Credential: c,
-		bearer:     bearer,
-		basic:      basic,
-		identity:   identityOf(bearer),
-		principal:  &principal{budgets: map[string]*budget{}},
-	})
-}
-
-// A Want says what a lease is for.
-type Want struct {
-	GitHub   string
-	Pool     string
-	Owner    string // the account the request is about; "" when it names none
-	Resource string // which budget it will spend; "" when it spends none
-
-	// Steady, when set, keeps all requests with this text on one credential for
-	// as long as that credential serves, so that a client's writes have one author.
-	Steady string
-
-	// Affinity says how much a credential is preferred for the request, more
-	// being better: one that can vouch for what is stored costs nothing. It is
-	// called with the name of the credential; nil means no preference.
-	Affinity func(credential string) int
-}
-
-// Lease takes a credential for one request and reserves one point of its budget.
-// The lease must be settled or released.
-//
-// The choice is deterministic: among the credentials of the pool that cover the
-// owner, are in service, not cooling down and have budget left, the one with most
-// affinity, then (a steady want) the one that belongs to the caller, then the one with
-// the most budget per second until its reset, then the first by name.
-//
-// The error is a *[NotCovered], *[OutOfService], *[Exhausted] or *[Cooling].
-func (p *Pools) Lease(w Want) (*Lease, error) {
-	now := p.now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var best *credential
-	var bestRank rank
-	for _, c := range p.members[member{w.GitHub, w.Pool}] {
-		if !c.serves(w, now) {
-			continue
-		}
-		if r := c.rank(w, now); best == nil || r.above(bestRank) {
-			best, bestRank = c, r
-		}
-	}
-	if best == nil {
-		return nil, p.whyNone(w, now)
-	}
-	if w.Resource != "" {
-		best.principal.budget(w.Resource).reserved++
-	}
-	return &Lease{pools: p, c: best, resource: w.Resource}, nil
-}
-
-// serves reports whether c could be leased for w now.
-func (c *credential) serves(w Want, now time.Time) bool {
-	return c.covers(w.Owner) && c.up(now) && !now.Before(c.cooling) &&
-		(w.Resource == "" || !c.principal.budget(w.Resource).spentAt(now))
+// serves reports whether c could be leased for what owner has and b pays.
+func (c *credential) serves(owner string, b *budget, now time.Time) bool {
+	return c.covers(owner) && c.up(now) && !now.Before(c.principal.cooling) && !b.spentAt(now)
 }
 
 // covers reports whether c may be used for what belongs to owner. GitHub's account
@@ -160,43 +138,3 @@ func (c *credential) covers(owner string) bool {
 
 // up reports whether c is in service, or out of it for long enough to be tried.
 func (c *credential) up(now time.Time) bool { return c.down == "" || !now.Before(c.retry) }
-
-// A rank orders the credentials that could serve a want.
-type rank struct {
-	affinity int
-	steady   uint64
-	pace     float64 // points per second until the reset
-}
-
-func (r rank) above(o rank) bool {
-	return cmp.Or(
-		cmp.Compare(r.affinity, o.affinity),
-		cmp.Compare(r.steady, o.steady),
-		cmp.Compare(r.pace, o.pace),
-	) > 0
-}
-
-func (c *credential) rank(w Want, now time.Time) rank {
-	var r rank
-	if w.Affinity != nil {
-		r.affinity = w.Affinity(c.Name)
-	}
-	if w.Steady != "" {
-		r.steady = rendezvous(w.Steady, c.Name)
-	}
-	r.pace = math.Inf(1)
-	if w.Resource != "" {
-		r.pace = c.principal.budget(w.Resource).paceAt(w.Resource, now)
-	}
-	return r
-}
-
-// rendezvous is highest-random-weight hashing: each caller has an order of all
-// credentials that does not change when one of them comes or goes.
-func rendezvous(caller, credential string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(caller))
-	h.Write([]byte{0})
-	h.Write([]byte(credential))
-	return h.Sum64()
-}

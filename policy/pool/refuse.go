@@ -25,7 +25,7 @@ func (e *OutOfService) Error() string {
 // Exhausted is returned when every budget that could serve is spent.
 type Exhausted struct {
 	Pool, Resource string
-	Budget         Budget // what the pool has, with the first reset
+	Budget         Budget // of all that could serve: nothing remains; with the first reset
 }
 
 func (e *Exhausted) Error() string {
@@ -46,20 +46,21 @@ func (e *Cooling) Error() string {
 // whyNone explains why no credential could be leased; p.mu is held.
 func (p *Pools) whyNone(w Want, now time.Time) error {
 	var down string
-	var covered, spent bool
+	var spent []*principal
+	var covered bool
 	var cooling time.Time
 	for _, c := range p.members[member{w.GitHub, w.Pool}] {
 		if !c.covers(w.Owner) {
 			continue
 		}
 		covered = true
-		switch {
+		switch until := c.principal.cooling; {
 		case !c.up(now):
 			down = c.down
-		case w.Resource != "" && c.principal.budget(w.Resource).spentAt(now):
-			spent = true
-		case cooling.IsZero() || c.cooling.Before(cooling):
-			cooling = c.cooling
+		case c.principal.budget(w.Resource).spentAt(now):
+			spent = append(spent, c.principal)
+		case cooling.IsZero() || until.Before(cooling):
+			cooling = until
 		}
 	}
 	switch {
@@ -67,8 +68,8 @@ func (p *Pools) whyNone(w Want, now time.Time) error {
 		return &NotCovered{w.Pool, w.Owner}
 	case !cooling.IsZero():
 		return &Cooling{w.Pool, cooling}
-	case spent:
-		return &Exhausted{w.Pool, w.Resource, p.budgetOf(w.GitHub, w.Pool, w.Resource, now)}
+	case len(spent) > 0:
+		return &Exhausted{w.Pool, w.Resource, sum(spent, w.Resource, now)}
 	}
 	return &OutOfService{w.Pool, down}
 }

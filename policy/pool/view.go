@@ -23,50 +23,48 @@ func (b Budget) Tell(h http.Header, resource string) {
 	h.Set("X-Ratelimit-Resource", resource)
 }
 
-// Budget is what all credentials of a pool together may spend on a resource: what
-// clients are told in place of one credential's headers. Its reset is the first at
-// which some of it comes back. Remaining is 0 only when the next lease would be
-// refused.
+// Budget is what all credentials of a pool that are in service may together spend on a
+// resource: what clients are told in place of one credential's headers. Its reset is
+// the first at which some of it comes back. Remaining is 0 only when the next lease
+// would be refused, be it for lack of budget or of a credential in service.
 func (p *Pools) Budget(github, pool, resource string) Budget {
 	now := p.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.budgetOf(github, pool, resource, now)
+	var serving []*principal
+	var back time.Time // when the first that is out of service may be tried again
+	for _, c := range p.members[member{github, pool}] {
+		switch {
+		case c.up(now):
+			serving = append(serving, c.principal)
+		case back.IsZero() || c.retry.Before(back):
+			back = c.retry
+		}
+	}
+	b := sum(serving, resource, now)
+	if len(serving) == 0 && !back.IsZero() {
+		b.Reset = back
+	}
+	return b
 }
 
-func (p *Pools) budgetOf(github, pool, resource string, now time.Time) Budget {
-	sum := Budget{Reset: now.Add(window(resource))}
-	counted := make([]*principal, 0, 8)
-	for _, c := range p.members[member{github, pool}] {
-		if !c.up(now) || slices.Contains(counted, c.principal) {
+// sum adds the budgets of principals, each once, however many credentials it has.
+func sum(principals []*principal, resource string, now time.Time) Budget {
+	total := Budget{Reset: now.Add(newBudget(resource).window)}
+	for i, p := range principals {
+		held := p.budget(resource)
+		if held == nil || slices.Contains(principals[:i], p) {
 			continue
 		}
-		counted = append(counted, c.principal)
-		b := c.principal.standing(resource, now)
-		sum.Limit += b.Limit
-		sum.Remaining += b.Remaining
-		if b.Reset.Before(sum.Reset) {
-			sum.Reset = b.Reset
+		b := held.standing(now)
+		total.Limit += b.Limit
+		total.Used += b.Used
+		total.Remaining += b.Remaining
+		if b.Reset.Before(total.Reset) {
+			total.Reset = b.Reset
 		}
 	}
-	sum.Used = sum.Limit - sum.Remaining
-	return sum
-}
-
-// standing is one principal's budget as it may be told: full when it is unheard of or
-// past its reset.
-func (p *principal) standing(resource string, now time.Time) Budget {
-	b, heard := p.budgets[resource]
-	if !heard || b.reset.IsZero() {
-		limit := usualLimit(resource)
-		return Budget{Limit: limit, Remaining: limit, Reset: now.Add(window(resource))}
-	}
-	out := Budget{Limit: b.limit, Remaining: max(0, min(b.limit, b.leftAt(now))), Reset: b.reset}
-	if !now.Before(b.reset) {
-		out.Reset = now.Add(window(resource))
-	}
-	out.Used = out.Limit - out.Remaining
-	return out
+	return total
 }
 
 // Standing is one credential as an operator sees it.
@@ -85,12 +83,12 @@ func (p *Pools) Standings() []Standing {
 	out := make([]Standing, 0, len(p.all))
 	for _, c := range p.all {
 		s := Standing{Name: c.Name, GitHub: c.GitHub, Pool: c.Pool, Up: c.down == "", Reason: c.down, Budgets: map[string]Budget{}}
-		if s.Up && now.Before(c.cooling) {
+		if s.Up && now.Before(c.principal.cooling) {
 			s.Up, s.Reason = false, "silent after a secondary limit"
 		}
 		for resource, b := range c.principal.budgets {
-			if !b.reset.IsZero() {
-				s.Budgets[resource] = c.principal.standing(resource, now)
+			if b.heard() {
+				s.Budgets[resource] = b.standing(now)
 			}
 		}
 		out = append(out, s)
@@ -105,8 +103,8 @@ func (p *Pools) Resources(github, pool string) []string {
 	defer p.mu.Unlock()
 	out := []string{"code_search", "core", "graphql", "search"}
 	for _, c := range p.members[member{github, pool}] {
-		for resource := range c.principal.budgets {
-			if resource != "" && !slices.Contains(out, resource) {
+		for resource, b := range c.principal.budgets {
+			if b.heard() && !slices.Contains(out, resource) {
 				out = append(out, resource)
 			}
 		}
@@ -115,8 +113,7 @@ func (p *Pools) Resources(github, pool string) []string {
 	return out
 }
 
-// Ready reports whether a pool's name is known and at least one of its credentials
-// is in service.
+// Ready reports whether any credential is in service, or may be tried again.
 func (p *Pools) Ready() bool {
 	now := p.now()
 	p.mu.Lock()

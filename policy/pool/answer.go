@@ -1,0 +1,125 @@
+package pool
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A meaning is what an answer says of the credential it was sent with.
+type meaning uint8
+
+const (
+	answered meaning = iota // nothing: it is about the request, whatever its status
+	unknown                 // GitHub does not know the token
+	spent                   // a primary limit: nothing is left until the reset
+	silenced                // a secondary limit: GitHub wants to hear nothing for a while
+)
+
+// MayRefuse reports whether the body of an answer has to be read to know if GitHub
+// executed the request: 401, 403 and 429, and 200 from GraphQL when nothing remains or
+// a Retry-After is there.
+func MayRefuse(status int, h http.Header) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		return true
+	case http.StatusOK:
+		return h.Get("X-Ratelimit-Resource") == "graphql" && (nothingRemains(h) || h.Get("Retry-After") != "")
+	}
+	return false
+}
+
+func nothingRemains(h http.Header) bool { return h.Get("X-Ratelimit-Remaining") == "0" }
+
+// meaningOf reads an answer. body is its beginning, where MayRefuse asks for it.
+func meaningOf(status int, h http.Header, body []byte) meaning {
+	switch status {
+	case http.StatusUnauthorized:
+		if isBadCredential(h, body) {
+			return unknown
+		}
+	case http.StatusForbidden, http.StatusTooManyRequests:
+		return limitOf(status, h, body)
+	case http.StatusOK:
+		if MayRefuse(status, h) {
+			return limitOfGraphQL(h, body)
+		}
+	}
+	return answered
+}
+
+// isBadCredential reports whether a 401 says that GitHub does not know the token. Others
+// say that an endpoint wants another kind of credential, which is no fault of this one.
+// Where there is no JSON to read (HEAD, git) the challenge alone has to do.
+func isBadCredential(h http.Header, body []byte) bool {
+	return !strings.HasPrefix(h.Get("Content-Type"), "application/json") || len(body) == 0 ||
+		bytes.Contains(body, []byte("Bad credentials"))
+}
+
+// limitOf tells a rate limit from a 403 about something else, and a primary one from a
+// secondary, in the order of GitHub's documentation ("Exceeding the rate limit"):
+// Retry-After, then nothing remaining, then the words. Observed secondary limits have
+// had neither of the first two, and a permission that is missing is told with nothing
+// remaining when the question took the last point.
+func limitOf(status int, h http.Header, body []byte) meaning {
+	words := bytes.ToLower(body)
+	says := func(text string) bool { return bytes.Contains(words, []byte(text)) }
+	switch {
+	case strings.TrimSpace(h.Get("Retry-After")) != "", says("secondary rate limit"), says("abuse detection"):
+		return silenced
+	case nothingRemains(h) && (status == http.StatusTooManyRequests || len(body) == 0 || says("rate limit")):
+		return spent
+	case status == http.StatusTooManyRequests, says("rate limit exceeded"):
+		return silenced
+	}
+	return answered
+}
+
+// limitOfGraphQL recognises a limit as GraphQL tells it: a 200 with errors and no data
+// (GitHub's documentation, "Rate limits and query limits for the GraphQL API"). The
+// query that took the last point has nothing remaining either, but it has data.
+func limitOfGraphQL(h http.Header, body []byte) meaning {
+	var answer struct {
+		Data   json.RawMessage `json:"data"`
+		Errors []struct {
+			Type    string `json:"type"`
+			Message string `json:"message"`
+		} `json:"errors"`
+	}
+	if json.Unmarshal(body, &answer) != nil || len(answer.Data) > 0 && string(answer.Data) != "null" {
+		return answered
+	}
+	for _, e := range answer.Errors {
+		switch {
+		case strings.Contains(strings.ToLower(e.Message), "secondary rate limit"):
+			return silenced
+		case e.Type == "RATE_LIMITED" && nothingRemains(h):
+			return spent
+		case e.Type == "RATE_LIMITED":
+			return silenced
+		}
+	}
+	return answered
+}
+
+// silence is how long GitHub wants to hear nothing after a secondary limit:
+// Retry-After, in seconds or as a date, and a minute when it does not say (GitHub's
+// documentation, "Best practices"). It is never nothing, so that a request that was
+// rejected is not sent with the same credential at once, and never more than an hour:
+// then one request may ask again.
+func silence(h http.Header, now time.Time) time.Duration {
+	const shortest, unsaid, longest = time.Second, time.Minute, time.Hour
+	text := strings.TrimSpace(h.Get("Retry-After"))
+	seconds, err := strconv.ParseUint(text, 10, 30)
+	if err == nil || errors.Is(err, strconv.ErrRange) { // what is out of range is the largest
+		return min(max(time.Duration(seconds)*time.Second, shortest), longest)
+	}
+	if date, err := http.ParseTime(text); err == nil {
+		return min(max(date.Sub(now), shortest), longest)
+	}
+	return unsaid
+}
