@@ -112,8 +112,23 @@ func (p *Policy) Authorize(c Caller, r Request) (Grant, error) {
 		return refuse(guard.why + ", and no scope names it word by word")
 	case r.Kind == KindGraphQL:
 		return refuse("a client with scopes cannot use GraphQL yet")
+	case r.Kind == KindGit, r.Kind == KindLFS, r.Kind == KindArchive:
+		return refuse("it needs the scope " + r.gitScope())
 	case r.Kind == KindOther:
 		return refuse("no scope is about such pages")
 	}
 	return refuse("")
+}
+
+// gitScope is the least scope that names a request of git's kinds: what is asked, such as
+// GET …/info/refs for a push, does not tell its sender which.
+func (r *Request) gitScope() string {
+	verb, owner := "git:read ", r.Owner
+	if r.Write {
+		verb = "git:write "
+	}
+	if r.gist {
+		owner = "gist"
+	}
+	return verb + owner + "/" + r.Repo
 }

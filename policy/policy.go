@@ -22,7 +22,7 @@ const (
 // A Registration is one client of the configuration. Without scopes it may do
 // everything but reach the endpoints that make or show credentials.
 type Registration struct {
-	Name   string // 1 to 64 of a-z A-Z 0-9 . _ -: it becomes a metric label
+	Name   string // IsName; it becomes a metric label
 	Token  Digest
 	Pool   string // "" is "default"
 	Scopes []Scope
@@ -104,7 +104,7 @@ func newClient(reg Registration) (*client, error) {
 	switch {
 	case c.name == AnonymousClient, c.name == UnregisteredClient:
 		return nil, errors.New("this name is taken: requests without a registered token go by it")
-	case c.name == "", len(c.name) > 64, !only(c.name, isTokenByte):
+	case !IsName(c.name):
 		return nil, errors.New("want a name of 1 to 64 letters, digits, dots, dashes and underscores")
 	case c.digest == Digest{}:
 		return nil, errors.New("it has no token")
