@@ -16,12 +16,7 @@ func (g Grant) Valid() bool { return g.caller.name != "" }
 func (g Grant) Client() string { return g.caller.name }
 
 // Pool returns the pool whose credentials may be used, "" unless g Presents Pooled.
-func (g Grant) Pool() string {
-	if g.caller.client == nil {
-		return ""
-	}
-	return g.caller.client.pool
-}
+func (g Grant) Pool() string { return g.caller.Pool() }
 
 // Request returns what was granted.
 func (g Grant) Request() Request { return g.request }

@@ -131,6 +131,14 @@ func callerFor(c *client) Caller { return Caller{c, c.name, Pooled} }
 // who pass through, or "" for the zero Caller.
 func (c Caller) Client() string { return c.name }
 
+// Pool returns the pool of a registered client, "" for anybody else.
+func (c Caller) Pool() string {
+	if c.client == nil {
+		return ""
+	}
+	return c.client.pool
+}
+
 // Identify finds out who sends these values of the Authorization header. Its
 // errors are ErrNoToken and ErrUnknownToken, and never hold the token.
 //
