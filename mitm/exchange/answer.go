@@ -36,6 +36,9 @@ type Answer struct {
 	stale     bool   // fetched in place of a view that was offered and not confirmed
 }
 
+// AtHand reports whether the whole body can be read without waiting for GitHub.
+func (a *Answer) AtHand() bool { return a.body != nil || a.Body == http.NoBody }
+
 // tagOf is octopool's own validator for a view: a digest of its bytes, so that it is
 // the same whichever credential vouched for them.
 func tagOf(view *store.Representation) string { return hex.EncodeToString(view.Body[:]) }

@@ -190,11 +190,11 @@ func (x *Exchange) want(g policy.Grant, all views) pool.Want {
 
 // wantOf says what a lease for a granted request is for. Writes and routes that
 // speak of the credential itself stay with one credential for each client, so that
-// authorship and pages agree.
+// authorship and pages agree; so does GraphQL, where both stand in the document.
 func wantOf(g policy.Grant) pool.Want {
 	r := g.Request()
 	w := pool.Want{GitHub: r.Origin.GitHub, Pool: g.Pool(), Owner: r.Owner, Resource: pool.ResourceOf(r)}
-	if r.Write || identity(r) {
+	if r.Write || identity(r) || r.Kind == policy.KindGraphQL {
 		w.Steady = g.Client()
 	}
 	return w
