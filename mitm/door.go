@@ -3,14 +3,12 @@ package mitm
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
-	"strings"
 
 	"github.com/elazarl/goproxy"
 )
@@ -21,33 +19,33 @@ import (
 func (p *Proxy) newDoorman() *goproxy.ProxyHttpServer {
 	d := goproxy.NewProxyHttpServer()
 	d.Logger = log.New(io.Discard, "", 0)
-	d.Tr = &http.Transport{
-		Proxy:              nil,
-		DialContext:        p.dialPlain,
-		DisableCompression: true,
-		IdleConnTimeout:    idleTimeout,
-	}
-	d.KeepAcceptEncoding = true
+	d.Tr = &http.Transport{}
 	d.ConnectDial = nil
 	d.ConnectDialWithReq = func(*http.Request, string, string) (net.Conn, error) {
 		return nil, errors.New("tunnels are dialled elsewhere")
 	}
-	d.NonproxyHandler = http.HandlerFunc(p.own)
 	d.OnRequest().HandleConnectFunc(p.connect)
-	d.OnRequest().DoFunc(p.plain)
 	return d
 }
 
 // door is what comes in at the proxy listener.
 func (p *Proxy) door(w http.ResponseWriter, r *http.Request) {
-	p.doorman.ServeHTTP(keeper{w}, r)
+	switch {
+	case r.Method == http.MethodConnect:
+		p.doorman.ServeHTTP(keeper{w}, r)
+	case r.URL.IsAbs():
+		p.plain(w, r)
+	default:
+		p.own(w, r)
+	}
 }
 
-// connect decides about a CONNECT: intercept, tunnel or refuse.
+// connect decides about a CONNECT: intercept, tunnel or refuse. It reads the target as
+// the client wrote it: the doorman's reading of it has lost what stood before an @.
 func (p *Proxy) connect(host string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAction, string) {
-	t, err := parseTarget(host)
+	t, err := parseTarget(ctx.Req.RequestURI)
 	if err != nil {
-		return p.turnAway(ctx, &Forbidden{err.Error()}), host
+		return p.turnAway(ctx, err), host
 	}
 	if origin, ok := p.origins[t.host]; ok {
 		if t.port != 443 {
@@ -68,54 +66,21 @@ func (p *Proxy) connect(host string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAct
 // turnAway refuses a CONNECT with a text that says why.
 func (p *Proxy) turnAway(ctx *goproxy.ProxyCtx, err error) *goproxy.ConnectAction {
 	p.meters.refused("-", reasonOf(err))
-	p.Log.Warn("refused a tunnel", "target", ctx.Req.Host, "err", err)
+	p.Log.Warn("refused a tunnel", "target", ctx.Req.URL.Host, "err", err)
 	ctx.Resp = connectRefusal(ctx.Req, err)
 	return &goproxy.ConnectAction{Action: goproxy.ConnectReject}
 }
 
-// plain decides about a request in absolute form, http://HOST/: never one to an
-// intercepted host, since it would carry a token in clear.
-func (p *Proxy) plain(r *http.Request, _ *goproxy.ProxyCtx) (*http.Request, *http.Response) {
-	err := p.checkPlain(r)
-	if err == nil {
-		return r, nil
-	}
-	p.meters.refused("-", reasonOf(err))
-	p.Log.Warn("refused a plain request", "target", r.URL.Host, "err", err)
-	return r, connectRefusal(r, err)
-}
-
-func (p *Proxy) checkPlain(r *http.Request) error {
-	authority := r.URL.Host
-	if r.URL.Port() == "" {
-		authority = net.JoinHostPort(strings.Trim(authority, "[]"), "80")
-	}
-	t, err := parseTarget(authority)
-	if err != nil {
-		return &Forbidden{err.Error()}
-	}
-	if _, ok := p.origins[t.host]; ok || r.URL.Scheme != "http" {
-		return &Forbidden{fmt.Sprintf("%s is reached by CONNECT only, so that no token travels in clear", t.host)}
-	}
-	return p.Egress.check(t)
-}
-
-// dialPlain connects for a plain request that was let through.
-func (p *Proxy) dialPlain(ctx context.Context, _, addr string) (net.Conn, error) {
-	t, err := parseTarget(addr)
-	if err != nil {
-		return nil, err
-	}
-	return p.Egress.dial(ctx, t)
-}
-
 // own serves the few paths of the proxy listener itself.
 func (p *Proxy) own(w http.ResponseWriter, r *http.Request) {
-	switch r.URL.Path {
-	case "/-/ca.pem":
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "octopool is a proxy: this is not how to use it", http.StatusMethodNotAllowed)
+	case r.URL.Path == "/-/ca.pem":
 		w.Header().Set("Content-Type", "application/x-pem-file")
 		w.Write(p.Authority.RootPEM())
-	case "/-/healthz":
+	case r.URL.Path == "/-/healthz":
 		io.WriteString(w, "octopool\n")
 	default:
 		http.Error(w, "octopool is a proxy: set HTTPS_PROXY to this address and ask for https://api.github.com/", http.StatusNotFound)
@@ -125,10 +90,6 @@ func (p *Proxy) own(w http.ResponseWriter, r *http.Request) {
 // keeper is a ResponseWriter whose Hijack keeps what the client sent right behind its
 // CONNECT, such as a TLS hello in the same packet. The doorman would drop it.
 type keeper struct{ http.ResponseWriter }
-
-func (k keeper) Unwrap() http.ResponseWriter { return k.ResponseWriter }
-
-func (k keeper) Flush() { http.NewResponseController(k.ResponseWriter).Flush() }
 
 func (k keeper) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(k.ResponseWriter).Hijack()

@@ -17,6 +17,8 @@ type Egress struct {
 	Deny    []string // the same; wins over Allow
 	Ports   []int
 	Private bool // loopback, private, link-local and other addresses that are not public
+
+	lookup func(context.Context, string) ([]netip.Addr, error) // nil for the system's resolver
 }
 
 // Forbidden is returned for a CONNECT that no rule allows. Its text says which.
@@ -41,8 +43,8 @@ func (e Egress) check(t target) error {
 		return &Forbidden{fmt.Sprintf("tunnel.deny names %s", t.host)}
 	case !slices.ContainsFunc(e.Allow, t.matches):
 		return &Forbidden{fmt.Sprintf("tunnel.allow does not name %s", t.host)}
-	case t.addr.IsValid():
-		return e.checkAddr(t.addr)
+	case t.addr.IsValid() && !e.Private && !public(t.addr):
+		return &Forbidden{fmt.Sprintf("tunnel.private is false and %s is not a public address", t.host)}
 	}
 	return nil
 }
@@ -59,60 +61,58 @@ func (t target) matches(pattern string) bool {
 	return strings.EqualFold(t.host, strings.TrimSuffix(pattern, "."))
 }
 
-// checkAddr says whether an address may be connected to.
-func (e Egress) checkAddr(addr netip.Addr) error {
-	if !e.Private && !public(addr) {
-		return &Forbidden{fmt.Sprintf("tunnel.private is false and %s is not a public address", addr)}
+// checkAddr says whether an address that t's name has may be connected to. The text
+// does not hold the address: clients are not told what the network inside looks like.
+func (e Egress) checkAddr(t target, addr netip.Addr) error {
+	literal := target{host: addr.Unmap().String(), port: t.port}
+	switch {
+	case !e.Private && !public(addr):
+		return &Forbidden{fmt.Sprintf("tunnel.private is false and %s has an address that is not public", t.host)}
+	case slices.ContainsFunc(e.Deny, literal.matches):
+		return &Forbidden{fmt.Sprintf("tunnel.deny names an address of %s", t.host)}
 	}
 	return nil
 }
 
-// notPublic are ranges that netip's own predicates do not name (IANA special-purpose
-// address registries), and the ways to write an IPv4 address in an IPv6 one.
+// notPublic are ranges that netip's own predicates do not name, by IANA's special-purpose
+// address registries.
 var notPublic = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),       // this network
-	netip.MustParsePrefix("100.64.0.0/10"),   // carrier-grade NAT
-	netip.MustParsePrefix("192.0.0.0/24"),    // protocol assignments
-	netip.MustParsePrefix("192.0.2.0/24"),    // documentation
-	netip.MustParsePrefix("198.18.0.0/15"),   // benchmarks
-	netip.MustParsePrefix("198.51.100.0/24"), // documentation
-	netip.MustParsePrefix("203.0.113.0/24"),  // documentation
-	netip.MustParsePrefix("240.0.0.0/4"),     // reserved, broadcast
-	netip.MustParsePrefix("64:ff9b::/96"),    // NAT64
-	netip.MustParsePrefix("64:ff9b:1::/48"),  // NAT64, local
-	netip.MustParsePrefix("2001::/23"),       // Teredo and other assignments
-	netip.MustParsePrefix("2002::/16"),       // 6to4
-	netip.MustParsePrefix("100::/64"),        // discard
-	netip.MustParsePrefix("2001:db8::/32"),   // documentation
-	netip.MustParsePrefix("::/96"),           // IPv4-compatible
-	netip.MustParsePrefix("fec0::/10"),       // site-local
+	netip.MustParsePrefix("0.0.0.0/8"),        // this network
+	netip.MustParsePrefix("100.64.0.0/10"),    // carrier-grade NAT; metadata of some clouds
+	netip.MustParsePrefix("168.63.129.16/32"), // Azure's platform, inside each of its networks
+	netip.MustParsePrefix("192.0.0.0/24"),     // protocol assignments
+	netip.MustParsePrefix("192.0.2.0/24"),     // documentation
+	netip.MustParsePrefix("198.18.0.0/15"),    // benchmarks
+	netip.MustParsePrefix("198.51.100.0/24"),  // documentation
+	netip.MustParsePrefix("203.0.113.0/24"),   // documentation
+	netip.MustParsePrefix("240.0.0.0/4"),      // reserved, broadcast
+	netip.MustParsePrefix("2001::/23"),        // Teredo and other assignments
+	netip.MustParsePrefix("2001:db8::/32"),    // documentation
+	netip.MustParsePrefix("2002::/16"),        // 6to4: an IPv4 address in disguise
+	netip.MustParsePrefix("3fff::/20"),        // documentation
 }
+
+// globalIPv6 is all that IANA has given out of IPv6 for use on the internet. Outside it
+// are the ways to write an IPv4 address in an IPv6 one: NAT64, IPv4-compatible, SIIT.
+var globalIPv6 = netip.MustParsePrefix("2000::/3")
 
 func public(addr netip.Addr) bool {
 	addr = addr.Unmap()
-	return addr.IsGlobalUnicast() && !addr.IsPrivate() &&
+	return addr.IsGlobalUnicast() && !addr.IsPrivate() && (addr.Is4() || globalIPv6.Contains(addr)) &&
 		!slices.ContainsFunc(notPublic, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // dial opens a connection to t. The name is resolved once, every address is judged, and
 // what was judged is what is dialled, so that no second answer of the DNS gets past.
 func (e Egress) dial(ctx context.Context, t target) (net.Conn, error) {
-	addrs := []netip.Addr{t.addr}
-	if !t.addr.IsValid() {
-		var err error
-		if addrs, err = net.DefaultResolver.LookupNetIP(ctx, "ip", t.host); err != nil {
-			return nil, err
-		}
-	}
-	for _, addr := range addrs {
-		if err := e.checkAddr(addr); err != nil {
-			return nil, err
-		}
+	addrs, err := e.addresses(ctx, t)
+	if err != nil {
+		return nil, err
 	}
 	d := net.Dialer{Timeout: dialTimeout}
 	var errs []error
 	for _, addr := range addrs {
-		conn, err := d.DialContext(ctx, "tcp", netip.AddrPortFrom(addr.Unmap(), uint16(t.port)).String())
+		conn, err := d.DialContext(ctx, "tcp", netip.AddrPortFrom(addr, uint16(t.port)).String())
 		if err == nil {
 			return conn, nil
 		}
@@ -121,5 +121,35 @@ func (e Egress) dial(ctx context.Context, t target) (net.Conn, error) {
 	return nil, errors.Join(errs...)
 }
 
-// dialTimeout bounds one attempt to connect.
+// addresses are those of t, all of which may be connected to. One that may not is
+// reason enough to connect to none: its name is not to be trusted.
+func (e Egress) addresses(ctx context.Context, t target) ([]netip.Addr, error) {
+	if t.addr.IsValid() {
+		return []netip.Addr{t.addr}, e.checkAddr(t, t.addr)
+	}
+	lookup := e.lookup
+	if lookup == nil {
+		lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	addrs, err := lookup(ctx, t.host)
+	if err != nil {
+		return nil, err
+	}
+	if len(addrs) == 0 {
+		return nil, &net.DNSError{Err: "no address", Name: t.host, IsNotFound: true}
+	}
+	for i, addr := range addrs {
+		if err := e.checkAddr(t, addr); err != nil {
+			return nil, err
+		}
+		addrs[i] = addr.Unmap()
+	}
+	return addrs, nil
+}
+
+// dialTimeout bounds one attempt to find an address, and one to connect to it.
 const dialTimeout = 10 * time.Second

@@ -11,19 +11,23 @@ import (
 	"octopool/policy"
 )
 
-// established is the answer to a CONNECT that is granted.
-const established = "HTTP/1.1 200 Connection established\r\n\r\n"
-
 // intercept takes a client's connection over: what comes now is TLS for the origin, and
 // the inner server speaks it.
 func (p *Proxy) intercept(client net.Conn, origin policy.Origin) {
-	client.SetWriteDeadline(time.Now().Add(headerTimeout))
-	if _, err := io.WriteString(client, established); err != nil {
+	if err := establish(client); err != nil {
 		client.Close()
 		return
 	}
-	client.SetWriteDeadline(time.Time{})
 	p.inside.put(tls.Server(&intercepted{client, origin}, p.Authority.TLSConfig(origin.Host)))
+}
+
+// establish grants a CONNECT.
+func establish(client net.Conn) error {
+	client.SetWriteDeadline(time.Now().Add(headerTimeout))
+	if _, err := io.WriteString(client, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		return err
+	}
+	return client.SetWriteDeadline(time.Time{})
 }
 
 // intercepted is the connection of one intercepted tunnel. The origin was decided by

@@ -108,7 +108,7 @@ func (f *family[K, M]) of(labels K) M {
 
 // request counts a request that has ended. Everything it counts is in its record.
 func (m *meters) request(w *record, method, route string, took time.Duration) {
-	client, kind, outcome := cmp.Or(w.client, "-"), cmp.Or(string(w.asked.Kind), "other"), w.outcome()
+	client, kind, outcome := cmp.Or(w.client, "-"), w.kind(), w.outcome()
 	m.requests.of(requestLabels{client, kind, methodLabel(method), strconv.Itoa(w.status), outcome}).Inc()
 	m.took.of(tookLabels{kind, outcome}).Update(took.Seconds())
 	if route != "" {
@@ -190,7 +190,9 @@ func btoi(b bool) int {
 	return 0
 }
 
-// Ready is nil when the proxy can do its work: every GitHub has a credential in service.
+// Ready is nil when the proxy can do some work: a credential is in service. One pool
+// whose credentials are all refused is for metrics to tell, not a reason to send the
+// clients of all others elsewhere.
 func (p *Proxy) Ready() error {
 	if !p.Pools.Ready() {
 		return &pool.OutOfService{Pool: "default", Reason: "see octopool_credential_up"}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -16,10 +17,12 @@ import (
 // said of it when it is over.
 type record struct {
 	http.ResponseWriter
-	start time.Time
+	control *http.ResponseController
+	patient time.Time // the client has until then to take what was last written
+	start   time.Time
 
 	client  string // who asked, once known
-	pool    string // of a grant
+	pool    string // the caller's, once known; "" for one who passes through
 	asked   policy.Request
 	answer  *exchange.Answer // nil when there was none
 	refusal string           // why there was none
@@ -28,7 +31,11 @@ type record struct {
 }
 
 func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *record {
-	return &record{ResponseWriter: w, start: time.Now()}
+	rec := &record{ResponseWriter: w, control: http.NewResponseController(w), start: time.Now()}
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = &awaited{ReadCloser: r.Body, control: rec.control}
+	}
+	return rec
 }
 
 func (w *record) wrote() bool { return w.status != 0 }
@@ -36,13 +43,46 @@ func (w *record) wrote() bool { return w.status != 0 }
 // WriteHeader notes the status.
 func (w *record) WriteHeader(status int) {
 	w.status = status
+	w.wait()
 	w.ResponseWriter.WriteHeader(status)
 }
 
 // Write counts the bytes.
 func (w *record) Write(b []byte) (int, error) {
+	w.wait()
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
+	return n, err
+}
+
+// wait gives the client time to take what is written next. A connection whose client
+// takes nothing more would be kept for ever.
+func (w *record) wait() { extend(&w.patient, w.control.SetWriteDeadline) }
+
+// extend sets a deadline to stallTimeout from now, unless it is far enough away: setting
+// one for each piece of a body costs more than copying it.
+func extend(deadline *time.Time, set func(time.Time) error) {
+	if now := time.Now(); deadline.Sub(now) < stallTimeout/2 {
+		*deadline = now.Add(stallTimeout)
+		set(*deadline)
+	}
+}
+
+// awaited is a client's body, which may come as slowly as it likes but not stop.
+type awaited struct {
+	io.ReadCloser
+	control *http.ResponseController
+	patient time.Time // the next bytes have until then to come
+}
+
+func (b *awaited) Read(p []byte) (int, error) {
+	extend(&b.patient, b.control.SetReadDeadline)
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		// From here on the connection is read to see whether the client is still
+		// there, however long the answer takes.
+		b.control.SetReadDeadline(time.Time{})
+	}
 	return n, err
 }
 
@@ -53,6 +93,9 @@ func (w *record) outcome() string {
 	}
 	return "refused"
 }
+
+// kind is what was asked, as far as it was read.
+func (w *record) kind() string { return string(cmp.Or(w.asked.Kind, policy.KindOther)) }
 
 // end writes the one log line of a request and its counters.
 func (p *Proxy) end(w *record, r *http.Request, err error) {
@@ -79,7 +122,7 @@ func (p *Proxy) end(w *record, r *http.Request, err error) {
 		slog.String("method", r.Method),
 		slog.String("host", w.asked.Origin.Host),
 		slog.String("path", r.URL.Path), // never the query: it can hold secrets
-		slog.String("kind", string(w.asked.Kind)),
+		slog.String("kind", w.kind()),
 		slog.Int("status", w.status),
 		slog.String("outcome", w.outcome()),
 		slog.Duration("took", took.Round(time.Microsecond)),

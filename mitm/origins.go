@@ -68,10 +68,10 @@ func Hosts(githubs []GitHub) []string {
 // owns reports whether a tunnelled host is one of this GitHub's own, such as those
 // that signed URLs name, so that Dial applies to it.
 func (g GitHub) owns(t target) bool {
-	if g.Host == "github.com" {
-		return t.matches("*.github.com") || t.matches("*.githubusercontent.com")
+	if t.matches(g.Host) || t.matches("*."+g.Host) {
+		return true
 	}
-	return t.matches("*." + g.Host)
+	return strings.EqualFold(g.Host, "github.com") && t.matches("*.githubusercontent.com")
 }
 
 // upstream sends requests to the configured GitHubs and to nothing else. It follows no

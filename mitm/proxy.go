@@ -13,6 +13,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httputil"
+	"sync"
 	"time"
 
 	"github.com/elazarl/goproxy"
@@ -49,11 +51,12 @@ type Proxy struct {
 	meters   *meters
 	routes   *route.Table
 
-	outer   *http.Server // speaks to clients: CONNECT, and a few paths of its own
-	inner   *http.Server // speaks inside intercepted tunnels
-	inside  *arrivals    // intercepted connections on their way to inner
-	tunnels tunnels      // pipes that are open
-	doorman *goproxy.ProxyHttpServer
+	outer     *http.Server // speaks to clients: CONNECT, plain requests, and a few paths of its own
+	inner     *http.Server // speaks inside intercepted tunnels
+	inside    *arrivals    // intercepted connections on their way to inner
+	tunnels   tunnels      // pipes that are open
+	doorman   *goproxy.ProxyHttpServer
+	forwarder *httputil.ReverseProxy // of plain requests
 }
 
 // Deadlines of what a client controls. There is no limit on how long a request or an
@@ -61,6 +64,7 @@ type Proxy struct {
 const (
 	headerTimeout = 10 * time.Second // to send a request's header, and for a TLS handshake
 	innerIdle     = 90 * time.Second // between requests of one connection
+	stallTimeout  = 10 * time.Minute // for the next bytes of a body, sent or taken; git packs in silence
 	maxHeader     = 64 << 10         // bytes; installation tokens alone have over 500
 )
 
@@ -84,26 +88,24 @@ func New(c Config) *Proxy {
 		UserAgent: c.UserAgent, FreshFor: c.FreshFor, MaxEntry: c.MaxEntry,
 		Sent: p.meters.sent,
 	})
-	p.doorman = p.newDoorman()
+	p.doorman, p.forwarder = p.newDoorman(), p.newForwarder()
 	serverLog := slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn)
-	p.outer = &http.Server{
-		Handler:           http.HandlerFunc(p.door),
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       innerIdle,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          serverLog,
-		ConnState:         p.meters.connections("proxy"),
+	server := func(listener string, handler http.HandlerFunc) *http.Server {
+		return &http.Server{
+			Handler:           handler,
+			ReadHeaderTimeout: headerTimeout,
+			IdleTimeout:       innerIdle,
+			MaxHeaderBytes:    maxHeader,
+			ErrorLog:          serverLog,
+			ConnState:         p.meters.connections(listener),
+
+			DisableGeneralOptionsHandler: true, // OPTIONS * is for the handler to refuse, as all else
+		}
 	}
-	p.inner = &http.Server{
-		Handler:           http.HandlerFunc(p.serve),
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       innerIdle,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          serverLog,
-		ConnState:         p.meters.connections("intercepted"),
-		ConnContext:       intoContext,
-		TLSConfig:         &tls.Config{NextProtos: []string{"h2", "http/1.1"}}, // makes Serve speak h2; the certificates are each connection's own
-	}
+	p.outer = server("proxy", p.door)
+	p.inner = server("intercepted", p.serve)
+	p.inner.ConnContext = intoContext
+	p.inner.TLSConfig = &tls.Config{NextProtos: []string{"h2", "http/1.1"}} // makes Serve speak h2; the certificates are each connection's own
 	return p
 }
 
@@ -125,13 +127,20 @@ func (p *Proxy) Serve(l net.Listener) error {
 // Shutdown takes no more connections and lets requests in flight and open tunnels end,
 // until ctx is done; then it cuts what is left and returns ctx's error.
 func (p *Proxy) Shutdown(ctx context.Context) error {
-	err := errors.Join(p.outer.Shutdown(ctx), p.inner.Shutdown(ctx), p.tunnels.wait(ctx))
+	var all sync.WaitGroup
+	var errs [3]error
+	all.Go(func() { errs[0] = p.outer.Shutdown(ctx) })
+	all.Go(func() { errs[1] = p.inner.Shutdown(ctx) })
+	all.Go(func() { errs[2] = p.tunnels.wait(ctx) })
+	all.Wait()
 	p.inside.Close()
 	p.outer.Close()
 	p.inner.Close()
 	p.tunnels.cut()
-	if c, ok := p.upstream.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
+	for _, t := range []http.RoundTripper{p.upstream, p.forwarder.Transport} {
+		if c, ok := t.(interface{ CloseIdleConnections() }); ok {
+			c.CloseIdleConnections()
+		}
 	}
-	return err
+	return errors.Join(errs[:]...)
 }

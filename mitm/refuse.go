@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net"
@@ -41,7 +42,7 @@ func refusalFor(err error, now time.Time) refusal {
 	r := refusal{status: http.StatusInternalServerError, reason: "internal", message: "octopool: internal error", doc: docREST, header: http.Header{}}
 	if e, ok := errors.AsType[*pool.Exhausted](err); ok {
 		r.status, r.reason, r.doc = http.StatusForbidden, "budget", docRateLimits
-		r.message = "API rate limit exceeded for " + e.Error() + "."
+		r.message = fmt.Sprintf("API rate limit exceeded for pool %s: it has no %s budget left until %s. (octopool)", e.Pool, e.Resource, e.Budget.Reset.UTC().Format(time.RFC3339))
 		spent := e.Budget
 		spent.Remaining, spent.Used = 0, spent.Limit
 		spent.Tell(r.header, e.Resource)
@@ -55,6 +56,10 @@ func refusalFor(err error, now time.Time) refusal {
 	}
 	if e, ok := errors.AsType[*Forbidden](err); ok {
 		r.status, r.reason, r.message = http.StatusForbidden, "tunnel", e.Error()
+		return r
+	}
+	if e, ok := errors.AsType[*badTarget](err); ok {
+		r.status, r.reason, r.message = http.StatusBadRequest, "target", "octopool: "+e.Error()
 		return r
 	}
 	if e, ok := errors.AsType[*policy.BadPath](err); ok {
@@ -73,8 +78,8 @@ func refusalFor(err error, now time.Time) refusal {
 		r.status, r.reason, r.message = http.StatusServiceUnavailable, "credential", "octopool: "+e.Error()
 		return r
 	}
-	if e, ok := errors.AsType[*exchange.Truncated](err); ok {
-		r.status, r.reason, r.message = http.StatusBadRequest, "body", "octopool: "+e.Error()
+	if _, ok := errors.AsType[*exchange.Truncated](err); ok {
+		r.status, r.reason, r.message = http.StatusBadRequest, "body", "octopool: the request's body ended early" // no more: the cause holds addresses
 		return r
 	}
 	if e, ok := errors.AsType[*exchange.Unreachable](err); ok {
@@ -159,32 +164,47 @@ func (r refusal) graphQL() string {
 	return string(text)
 }
 
+// write sends the refusal to whoever asked with this method. HEAD gets the header of
+// what GET would get.
+func (r refusal) write(w http.ResponseWriter, method, body string) {
+	h := w.Header()
+	for name, values := range r.fields(body) {
+		h[name] = values
+	}
+	w.WriteHeader(r.status)
+	if method != http.MethodHead {
+		io.WriteString(w, body)
+	}
+}
+
+// fields are the refusal's own header and what every answer of ours has.
+func (r refusal) fields(body string) http.Header {
+	h := r.header.Clone()
+	if h.Get("Content-Type") == "" {
+		h.Set("Content-Type", "application/json; charset=utf-8")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Status", "octopool; detail=refused")
+	return h
+}
+
 // refuse answers a request inside a tunnel with an error of ours.
 func (p *Proxy) refuse(w *record, in *http.Request, err error) {
-	if in.Context().Err() != nil {
-		return // nobody is there to read it
-	}
 	r := refusalFor(err, time.Now())
 	w.refusal = r.reason
 	p.meters.refused(cmp.Or(w.client, "-"), r.reason)
 	body := r.body()
-	if r.reason == "budget" && w.asked.Kind == policy.KindGraphQL {
+	switch {
+	case r.reason == "budget" && w.asked.Kind == policy.KindGraphQL:
 		r.status, body = http.StatusOK, r.graphQL()
+	case w.asked.Kind == policy.KindGit: // git shows its user what is plain text, and nothing else
+		r.header.Set("Content-Type", "text/plain; charset=utf-8")
+		body = r.message + "\n"
 	}
-	h := w.Header()
-	for name, values := range r.header {
-		h[name] = values
+	if r.header.Get("X-Ratelimit-Limit") == "" && w.asked.Kind == policy.KindREST && w.pool != "" {
+		p.notSpent(w, r.header)
 	}
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("Cache-Status", "octopool; detail=refused")
-	if h.Get("X-Ratelimit-Limit") == "" && w.asked.Kind == policy.KindREST && w.pool != "" {
-		p.notSpent(w, h)
-	}
-	w.WriteHeader(r.status)
-	if in.Method != http.MethodHead {
-		io.WriteString(w, body)
-	}
+	r.write(w, in.Method, body)
 }
 
 // notSpent tells of the pool's budget on a refusal that is none of a rate limit. Tools
@@ -200,15 +220,15 @@ func (p *Proxy) notSpent(w *record, h http.Header) {
 	b.Tell(h, resource)
 }
 
-// connectRefusal is the answer to a CONNECT, or to a plain request, that is turned away.
-// Tools show little of it, but curl -v and logs do.
+// connectRefusal is the answer to a CONNECT that is turned away. Tools show little of
+// it, but curl -v and logs do.
 func connectRefusal(in *http.Request, err error) *http.Response {
 	r := refusalFor(err, time.Now())
 	body := r.body()
 	return &http.Response{
 		StatusCode: r.status,
 		ProtoMajor: 1, ProtoMinor: 1,
-		Header:        http.Header{"Content-Type": {"application/json; charset=utf-8"}, "Cache-Status": {"octopool; detail=refused"}},
+		Header:        r.fields(body),
 		Body:          io.NopCloser(strings.NewReader(body)),
 		ContentLength: int64(len(body)),
 		Request:       in,

@@ -21,12 +21,18 @@ var errForeignHost = errors.New("this tunnel is for another host")
 func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	rec := p.begin(w, r)
 	err := p.answer(rec, r)
-	if err != nil && !rec.wrote() {
+	switch {
+	case err == nil, rec.wrote():
+	case r.Context().Err() != nil:
+		rec.refusal = "left" // the client: nobody is there to read a refusal
+	default:
 		p.refuse(rec, r, err)
 	}
 	p.end(rec, r, err)
-	if errors.Is(err, errBroken) {
-		panic(http.ErrAbortHandler) // the header is out: only a cut tells the client the truth
+	if errors.Is(err, errBroken) || !rec.wrote() {
+		// The header is out, or the client has left. One that has only ended its
+		// sending would take what net/http makes of silence for an empty answer.
+		panic(http.ErrAbortHandler)
 	}
 }
 
@@ -34,6 +40,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 // exchange does the rest.
 func (p *Proxy) answer(w *record, r *http.Request) error {
 	origin, ok := originOf(r.Context())
+	w.asked.Origin = origin
 	if !ok || !isHost(r.Host, origin.Host) {
 		return errForeignHost
 	}
@@ -46,12 +53,11 @@ func (p *Proxy) answer(w *record, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.client = caller.Client()
+	w.client, w.pool = caller.Client(), caller.Pool()
 	grant, err := p.authorize(r.Context(), caller, asked)
 	if err != nil {
 		return err
 	}
-	w.pool = grant.Pool()
 	a, err := p.exchange.Do(r.Context(), grant, r)
 	if err != nil {
 		return err
@@ -116,6 +122,9 @@ func (w *record) send(a *exchange.Answer) error {
 	for name, values := range a.Header {
 		h[name] = values
 	}
+	if h.Get("Content-Type") == "" {
+		h["Content-Type"] = nil // or net/http guesses one, where GitHub sent none
+	}
 	w.WriteHeader(a.Status)
 	if err := w.copy(a); err != nil {
 		return errors.Join(errBroken, err)
@@ -126,11 +135,10 @@ func (w *record) send(a *exchange.Answer) error {
 // buffers are for bodies on their way through.
 var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
-// copy passes the body on. What comes in pieces, as git's progress does, goes out in the
-// same pieces.
+// copy passes the body on. What comes in pieces, as git's progress and a slow download
+// do, goes out in the same pieces.
 func (w *record) copy(a *exchange.Answer) error {
-	flush := a.Header.Get("Content-Length") == "" && a.Status != http.StatusNotModified && a.Status != http.StatusNoContent
-	out := http.NewResponseController(w.ResponseWriter)
+	flush := !a.AtHand()
 	buffer := buffers.Get().(*[64 << 10]byte)
 	defer buffers.Put(buffer)
 	for {
@@ -140,7 +148,7 @@ func (w *record) copy(a *exchange.Answer) error {
 				return err
 			}
 			if flush && err == nil {
-				out.Flush()
+				w.control.Flush()
 			}
 		}
 		switch {

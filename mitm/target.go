@@ -1,8 +1,6 @@
 package mitm
 
 import (
-	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
@@ -12,7 +10,7 @@ import (
 )
 
 // A target is where a CONNECT asks to go, in one spelling: lower case, no trailing
-// dot, no brackets, ASCII.
+// dot, no brackets, ASCII, and an IPv4 address as one.
 type target struct {
 	host string
 	port int
@@ -21,24 +19,31 @@ type target struct {
 
 func (t target) String() string { return net.JoinHostPort(t.host, strconv.Itoa(t.port)) }
 
+// badTarget says why a text is no target. It does not repeat the text: a client may
+// have put its token there, as in USER:TOKEN@HOST.
+type badTarget struct{ reason string }
+
+func (e *badTarget) Error() string { return "the target of a CONNECT is HOST:PORT, and " + e.reason }
+
 // parseTarget reads a HOST:PORT. Spellings of one host that software reads in
 // different ways are refused rather than guessed at: brackets around a name, several
-// trailing dots, IPv4 in octal or as one number.
+// trailing dots, IPv4 in octal or as one number. Its error is a *badTarget.
 func parseTarget(text string) (target, error) {
 	host, portText, err := net.SplitHostPort(text)
 	if err != nil {
-		return target{}, fmt.Errorf("%q is not HOST:PORT", text)
+		return target{}, &badTarget{"this is not"}
 	}
 	port, err := strconv.ParseUint(portText, 10, 16)
-	if err != nil || port == 0 || portText[0] == '+' {
-		return target{}, fmt.Errorf("%q is not a port", portText)
+	if err != nil || port == 0 {
+		return target{}, &badTarget{"a port is a number from 1 to 65535"}
 	}
 	bracketed := strings.HasPrefix(text, "[")
 	if addr, err := netip.ParseAddr(host); err == nil && bracketed == addr.Is6() && addr.Zone() == "" {
-		return target{host: addr.String(), port: int(port), addr: addr.Unmap()}, nil
+		addr = addr.Unmap()
+		return target{host: addr.String(), port: int(port), addr: addr}, nil
 	}
 	if bracketed {
-		return target{}, errors.New("brackets are for IPv6 addresses")
+		return target{}, &badTarget{"brackets are for IPv6 addresses without a zone"}
 	}
 	name, err := hostName(host)
 	if err != nil {
@@ -47,22 +52,36 @@ func parseTarget(text string) (target, error) {
 	return target{host: name, port: int(port)}, nil
 }
 
-// hostName is a DNS name in one spelling.
+// hostName is a DNS name in one spelling. Names of letters, digits, dashes, dots and
+// underscores are taken as they are: more of them are in use than the rules for
+// registered names allow. Others are internationalized (RFC 5891). Its error is a
+// *badTarget.
 func hostName(text string) (string, error) {
-	name, err := idna.Lookup.ToASCII(strings.TrimSuffix(text, "."))
-	if err != nil || name == "" || len(name) > 253 {
-		return "", fmt.Errorf("%q is not a host name", text)
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" {
-			return "", fmt.Errorf("%q is not a host name", text)
+	name := strings.ToLower(strings.TrimSuffix(text, "."))
+	if !isPlainName(name) {
+		var err error
+		if name, err = idna.Lookup.ToASCII(name); err != nil || !isPlainName(name) {
+			return "", &badTarget{"this is not a host name"}
 		}
 	}
-	last := name[strings.LastIndexByte(name, '.')+1:]
-	if isNumber(last) {
-		return "", fmt.Errorf("%q is not a host name; write an IPv4 address as four decimal numbers", text)
+	if len(name) > 253 {
+		return "", &badTarget{"a host name has at most 253 characters"}
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 63 {
+			return "", &badTarget{"each part of a host name has 1 to 63 characters"}
+		}
+	}
+	if isNumber(name[strings.LastIndexByte(name, '.')+1:]) {
+		return "", &badTarget{"an IPv4 address is four decimal numbers"}
 	}
 	return name, nil
+}
+
+// isPlainName reports whether a name, in lower case, holds only what a resolver takes
+// literally.
+func isPlainName(name string) bool {
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-._") == ""
 }
 
 // isNumber reports whether a last label would make some resolvers read the name as an

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,22 +22,22 @@ func (p *Proxy) tunnel(ctx context.Context, client net.Conn, t target) {
 	if err != nil {
 		p.meters.refused("-", reasonOf(err))
 		p.Log.Warn("refused a tunnel", "target", t.String(), "err", err)
+		client.SetWriteDeadline(time.Now().Add(headerTimeout))
 		connectRefusal(nil, err).Write(client)
 		return
 	}
 	defer server.Close()
-	if _, err := io.WriteString(client, established); err != nil {
-		return
+	end, ok := p.tunnels.begin(client, server)
+	if !ok {
+		return // shut down meanwhile
 	}
-	end := p.tunnels.begin(client, server)
 	defer end()
 	p.meters.tunnels.Add(1)
 	defer p.meters.tunnels.Add(-1)
-
-	var both sync.WaitGroup
-	both.Go(func() { pipe(server, client, p.meters.tunnelled("sent")) })
-	both.Go(func() { pipe(client, server, p.meters.tunnelled("received")) })
-	both.Wait()
+	if err := establish(client); err != nil {
+		return
+	}
+	join(client, server, p.meters.tunnelled("sent"), p.meters.tunnelled("received"))
 }
 
 // dialTunnel connects to a tunnel's target: to where its GitHub's dial setting says, or
@@ -51,41 +52,76 @@ func (p *Proxy) dialTunnel(ctx context.Context, t target) (net.Conn, error) {
 	return p.Egress.dial(ctx, t)
 }
 
-// pipeChunk is how much is copied between two looks at the clock. Up to it the kernel
-// may move the bytes by itself.
-const pipeChunk = 4 << 20
+// join passes bytes both ways until both sides have ended, one has failed, or neither
+// has sent anything for tunnelIdle. A side that ends is passed on as such: the other may
+// have more to say.
+func join(client, server net.Conn, sent, received func(int64)) {
+	j := &joint{client: client, server: server}
+	j.moved()
+	var both sync.WaitGroup
+	both.Go(func() { j.pipe(server, client, sent) })
+	both.Go(func() { j.pipe(client, server, received) })
+	both.Wait()
+}
 
-// pipe copies from src to dst until src ends, and passes the end on; on an error, or
-// when nothing came for tunnelIdle, it closes both.
-func pipe(dst, src net.Conn, count func(int64)) {
+// A joint is two connections that are one tunnel.
+type joint struct {
+	client, server net.Conn
+	last           atomic.Int64 // when bytes moved either way, in Unix nanoseconds
+}
+
+func (j *joint) moved() { j.last.Store(time.Now().UnixNano()) }
+
+// idle allows for what the other way has moved since it last looked at the clock.
+func (j *joint) idle() bool {
+	return time.Since(time.Unix(0, j.last.Load())) >= tunnelIdle+pipeLook
+}
+
+// How much is copied, and for how long, between two looks at the clock. In between the
+// kernel may move the bytes by itself.
+const (
+	pipeChunk = 4 << 20
+	pipeLook  = tunnelIdle / 8
+)
+
+// pipe copies one way.
+func (j *joint) pipe(dst, src net.Conn, count func(int64)) {
 	for {
-		src.SetReadDeadline(time.Now().Add(tunnelIdle))
+		src.SetReadDeadline(time.Now().Add(pipeLook))
 		n, err := io.CopyN(dst, src, pipeChunk)
-		count(n)
+		if n > 0 {
+			count(n)
+			j.moved()
+		}
 		switch {
-		case err == nil, errors.Is(err, os.ErrDeadlineExceeded) && n > 0:
+		case err == nil, errors.Is(err, os.ErrDeadlineExceeded) && !j.idle():
 			continue
 		case errors.Is(err, io.EOF):
 			if h, ok := dst.(interface{ CloseWrite() error }); ok && h.CloseWrite() == nil {
 				return
 			}
 		}
-		dst.Close()
-		src.Close()
+		j.client.Close()
+		j.server.Close()
 		return
 	}
 }
 
 // tunnels are those that are open, so that a shutdown can wait for them and cut them.
 type tunnels struct {
-	mu    sync.Mutex // guards open and empty
+	mu    sync.Mutex // guards what follows
 	open  map[net.Conn]net.Conn
 	empty chan struct{} // closed when open becomes empty, if someone waits
+	over  bool          // cut: none begins any more
 }
 
-func (t *tunnels) begin(client, server net.Conn) (end func()) {
+// begin notes a tunnel until end is called. It is false when it is too late for one.
+func (t *tunnels) begin(client, server net.Conn) (end func(), ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.over {
+		return nil, false
+	}
 	if t.open == nil {
 		t.open = map[net.Conn]net.Conn{}
 	}
@@ -98,7 +134,7 @@ func (t *tunnels) begin(client, server net.Conn) (end func()) {
 			close(t.empty)
 			t.empty = nil
 		}
-	}
+	}, true
 }
 
 // wait returns when no tunnel is open or ctx is done.
@@ -121,10 +157,11 @@ func (t *tunnels) wait(ctx context.Context) error {
 	}
 }
 
-// cut closes what is open.
+// cut closes what is open, and what would open from now on.
 func (t *tunnels) cut() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.over = true
 	for client, server := range t.open {
 		client.Close()
 		server.Close()
