@@ -54,7 +54,8 @@ func (c Config) allows(r *http.Request) bool {
 	if c.Token.IsZero() {
 		return true
 	}
-	sent, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	scheme, sent, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	ok := strings.EqualFold(scheme, "Bearer") // RFC 9110, section 11.1
 	a, b := sha256.Sum256([]byte(sent)), sha256.Sum256([]byte(c.Token.Reveal()))
 	return ok && subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }

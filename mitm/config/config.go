@@ -1,18 +1,14 @@
 // Package config is octopool's configuration: what may be set, what is assumed, and
-// what is wrong with it. It does not know the file's syntax; whoever decodes the file
-// also knows on which line each [Problem] stands.
+// what is wrong with it. It parses no file: a parser hands it a tree of keys and values,
+// and it says what they mean, or on which line of the text they mean nothing.
 package config
 
 import (
-	"fmt"
 	"net"
-	"strconv"
-	"strings"
 	"time"
 )
 
-// A File is the configuration as it is written. Its doc comments are the manual of
-// config.example.toml.
+// A File is the configuration as it is written. config.example.toml is its manual.
 type File struct {
 	DataDir    string       `toml:"data_dir"`
 	Proxy      Proxy        `toml:"proxy"`
@@ -59,7 +55,7 @@ type Policy struct {
 
 // Tunnel says which hosts that are not intercepted may be reached.
 type Tunnel struct {
-	Allow   []string `toml:"allow"`
+	Allow   []string `toml:"allow"` // nil is to be assumed from the listener
 	Deny    []string `toml:"deny"`
 	Ports   []int    `toml:"ports"`
 	Private bool     `toml:"private"`
@@ -102,6 +98,9 @@ func Default() File {
 	}
 }
 
+// defaultPool is the pool of those that name none.
+const defaultPool = "default"
+
 // fill completes what the file leaves to be assumed from the rest of it.
 func (f *File) fill() {
 	if len(f.GitHub) == 0 {
@@ -116,7 +115,7 @@ func (f *File) fill() {
 	for i := range f.Credential {
 		c := &f.Credential[i]
 		if c.Pool == "" {
-			c.Pool = "default"
+			c.Pool = defaultPool
 		}
 		if c.GitHub == "" && len(f.GitHub) == 1 {
 			c.GitHub = f.GitHub[0].Host
@@ -124,7 +123,7 @@ func (f *File) fill() {
 	}
 	for i := range f.Client {
 		if f.Client[i].Pool == "" {
-			f.Client[i].Pool = "default"
+			f.Client[i].Pool = defaultPool
 		}
 	}
 }
@@ -138,33 +137,3 @@ func isLoopback(listen string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
-
-// Duration is a time.Duration as written in a file: "30s", "720h".
-type Duration time.Duration
-
-// UnmarshalText reads a duration.
-func (d *Duration) UnmarshalText(text []byte) error {
-	v, err := time.ParseDuration(string(text))
-	if err != nil || v < 0 {
-		return fmt.Errorf("%q is not a duration such as \"30s\" or \"720h\"", text)
-	}
-	*d = Duration(v)
-	return nil
-}
-
-// Size is a number of bytes as written in a file: "8MiB", "2GiB".
-type Size int64
-
-// UnmarshalText reads a size.
-func (s *Size) UnmarshalText(text []byte) error {
-	digits := strings.TrimRight(string(text), "KMGTiB")
-	n, err := strconv.ParseInt(digits, 10, 64)
-	unit, ok := units[strings.TrimPrefix(string(text), digits)]
-	if err != nil || !ok || n < 0 || n > (1<<62)/unit {
-		return fmt.Errorf("%q is not a size such as \"8MiB\" or \"2GiB\"", text)
-	}
-	*s = Size(n * unit)
-	return nil
-}
-
-var units = map[string]int64{"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}

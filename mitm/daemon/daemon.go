@@ -1,15 +1,14 @@
-// Package daemon is one whole octopool: built from settings, started, and drained.
+// Package daemon is one whole octopool: built from settings, started, and drained. It
+// knows nothing of command lines and of the configuration's syntax.
 package daemon
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"octopool/mitm"
 	"octopool/mitm/admin"
 	"octopool/mitm/config"
+	"octopool/mitm/launch"
 	"octopool/policy"
 	"octopool/policy/pool"
 	"octopool/store"
@@ -24,34 +24,22 @@ import (
 
 // A Daemon is an octopool that is serving.
 type Daemon struct {
-	Authority *ca.Authority
-
-	log     *slog.Logger
-	proxy   *mitm.Proxy
-	admin   *http.Server
-	store   store.Store
-	proxyAt net.Addr
-	adminAt net.Addr   // nil without an admin listener
-	failed  chan error // why a listener ended by itself
+	authority *ca.Authority
+	proxy     *mitm.Proxy
+	admin     *http.Server
+	store     store.Store
+	proxyAt   net.Addr
+	adminAt   net.Addr   // nil without an admin listener
+	failed    chan error // why a listener ended by itself
 }
 
 // memoryStore is how much is kept where there is no disk to keep it on.
 const memoryStore = 256 << 20
 
-// Start builds and starts an octopool. When it returns an error nothing is left open.
-func Start(s config.Settings, version string, log *slog.Logger) (d *Daemon, err error) {
-	var undo []func()
-	defer func() {
-		if err != nil {
-			for _, f := range undo {
-				f()
-			}
-		}
-	}()
-	authority, err := OpenAuthority(s)
-	if err != nil {
-		return nil, err
-	}
+// Start builds and starts an octopool. When it returns an error nothing is left open,
+// and when an address is taken nothing was written either. An error that the
+// configuration can mend is a [config.Problem].
+func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	rules, err := policy.New(s.Rules)
 	if err != nil {
 		return nil, err
@@ -60,17 +48,24 @@ func Start(s config.Settings, version string, log *slog.Logger) (d *Daemon, err 
 	if err != nil {
 		return nil, err
 	}
-	proxyListener, err := net.Listen("tcp", s.ProxyListen)
+	proxyListener, err := listen("proxy.listen", s.ProxyListen)
 	if err != nil {
-		return nil, fmt.Errorf("proxy.listen: %w", err)
+		return nil, err
 	}
-	undo = append(undo, func() { proxyListener.Close() })
+	defer closeUnless(&err, proxyListener)
 	var adminListener net.Listener
 	if s.AdminListen != "" {
-		if adminListener, err = net.Listen("tcp", s.AdminListen); err != nil {
-			return nil, fmt.Errorf("admin.listen: %w", err)
+		if adminListener, err = listen("admin.listen", s.AdminListen); err != nil {
+			return nil, err
 		}
-		undo = append(undo, func() { adminListener.Close() })
+		defer closeUnless(&err, adminListener)
+	}
+	authority, err := OpenAuthority(s.Places)
+	if err != nil {
+		return nil, err
+	}
+	if authority.SystemRoots() == "" {
+		log.Warn("the system has no file of root certificates; programs that are given octopool's bundle will trust intercepted hosts only")
 	}
 	stored, err := openStore(s, log)
 	if err != nil {
@@ -78,11 +73,11 @@ func Start(s config.Settings, version string, log *slog.Logger) (d *Daemon, err 
 	}
 	proxy := mitm.New(mitm.Config{
 		GitHubs: s.GitHubs, Authority: authority, Policy: rules, Pools: pools, Store: stored,
-		Egress: s.Egress, Log: log, UserAgent: "octopool/" + version,
+		Egress: s.Egress, Log: log, UserAgent: "octopool/" + Version(),
 		FreshFor: s.FreshFor, MaxEntry: s.MaxEntry,
 	})
 	d = &Daemon{
-		Authority: authority, log: log, proxy: proxy, store: stored,
+		authority: authority, proxy: proxy, store: stored,
 		proxyAt: proxyListener.Addr(), failed: make(chan error, 2),
 		admin: &http.Server{
 			Handler:           admin.Handler(admin.Config{Metrics: proxy.WriteMetrics, Ready: proxy.Ready, Token: s.AdminToken}),
@@ -95,36 +90,28 @@ func Start(s config.Settings, version string, log *slog.Logger) (d *Daemon, err 
 		d.adminAt = adminListener.Addr()
 		go func() {
 			if err := d.admin.Serve(adminListener); !errors.Is(err, http.ErrServerClosed) {
-				d.failed <- err
+				d.failed <- fmt.Errorf("admin listener: %w", err)
 			}
 		}()
 	}
 	return d, nil
 }
 
-// OpenAuthority opens the authority that the settings name, or the one in the data
-// folder, which is made on first use.
-func OpenAuthority(s config.Settings) (*ca.Authority, error) {
-	dir, hosts := filepath.Join(s.DataDir, "ca"), mitm.Hosts(s.GitHubs)
-	if s.CACert != "" {
-		return ca.Load(dir, s.CACert, s.CAKey, hosts)
+func listen(key, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, config.Problem{Key: key, Message: err.Error()}
 	}
-	return ca.Open(dir, hosts)
+	return l, nil
 }
 
-// CheckAuthority says what would be wrong with the authority at start, and makes none.
-func CheckAuthority(s config.Settings) error {
-	if s.CACert == "" {
-		if _, err := os.Stat(filepath.Join(s.DataDir, "ca")); errors.Is(err, fs.ErrNotExist) {
-			return nil // it will be made
-		}
+func closeUnless(err *error, l net.Listener) {
+	if *err != nil {
+		l.Close()
 	}
-	_, err := OpenAuthority(s)
-	return err
 }
 
-// openStore opens the representations. A folder that another octopool has open is not
-// waited for: this one keeps what it learns in memory.
+// openStore opens the representations.
 func openStore(s config.Settings, log *slog.Logger) (store.Store, error) {
 	switch s.Backend {
 	case "off":
@@ -132,27 +119,32 @@ func openStore(s config.Settings, log *slog.Logger) (store.Store, error) {
 	case "memory":
 		return store.NewMemory(memoryStore), nil
 	}
-	dir := filepath.Join(s.DataDir, "store")
-	b, err := store.OpenBadger(dir, s.TTL, log)
+	b, err := store.OpenBadger(filepath.Join(s.DataDir, "store"), s.TTL, log)
 	if errors.Is(err, store.ErrLocked) {
-		log.Warn("another octopool has the store open; this one keeps what it learns in memory", "dir", dir)
-		return store.NewMemory(memoryStore), nil
+		return nil, locked{config.Problem{Key: "data_dir", Message: "another octopool has " + s.DataDir + " open: stop it, or give each a data_dir of its own"}}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, err
 	}
 	return b, nil
 }
 
-// ProxyURL is what clients set HTTPS_PROXY to.
-func (d *Daemon) ProxyURL() string { return "http://" + d.proxyAt.String() }
+// locked is the problem that another octopool has the store open.
+type locked struct{ config.Problem }
+
+func (l locked) Unwrap() []error { return []error{l.Problem, store.ErrLocked} }
+
+// Where is how programs find this octopool.
+func (d *Daemon) Where() launch.Where {
+	return whereIs(d.proxyAt.String(), d.authority, d.proxy.GitHubs)
+}
 
 // AdminURL is where operators look; "" without an admin listener.
 func (d *Daemon) AdminURL() string {
 	if d.adminAt == nil {
 		return ""
 	}
-	return "http://" + d.adminAt.String()
+	return launch.URL(d.adminAt.String())
 }
 
 // Failed delivers the error of a listener that ended by itself.

@@ -15,31 +15,49 @@ import (
 // firstClient is who may use an octopool without a configuration file.
 const firstClient = "default"
 
-// FirstClient returns the client of an octopool without a configuration file. Its token
-// is made on first use and returned only then; what is kept in the data folder is a
-// digest. Later the returned secret is zero.
-func FirstClient(dataDir string) (policy.Registration, policy.Secret, error) {
-	r := policy.Registration{Name: firstClient, Pool: "default"}
-	file := filepath.Join(dataDir, "client-default")
-	text, err := os.ReadFile(file)
-	if err == nil {
-		if r.Token, err = policy.ParseDigest(strings.TrimSpace(string(text))); err != nil {
-			err = fmt.Errorf("%s: %w; remove the file to make a new token", file, err)
+// First is the client of an octopool without a configuration file. Its token is made on
+// first use; what is kept in the data folder is a digest.
+type First struct {
+	Registration policy.Registration
+	Token        policy.Secret // zero when the client was made earlier
+
+	file string
+}
+
+// FirstClient returns the first client of an octopool with this data folder. A new one
+// is not kept before [First.Keep]: an octopool that cannot start must not have made a
+// token that nobody saw.
+func FirstClient(dataDir string) (First, error) {
+	f := First{file: filepath.Join(dataDir, "client-"+firstClient)}
+	f.Registration = policy.Registration{Name: firstClient, Pool: "default"}
+	text, err := os.ReadFile(f.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		if f.Token, err = NewClientToken(); err == nil {
+			f.Registration.Token = policy.DigestOf(f.Token.Reveal())
 		}
-		return r, policy.Secret{}, err
+		return f, err
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return r, policy.Secret{}, err
-	}
-	token, err := NewClientToken()
 	if err != nil {
-		return r, policy.Secret{}, err
+		return f, err
 	}
-	r.Token = policy.DigestOf(token.Reveal())
-	if err := os.MkdirAll(dataDir, 0o700); err != nil {
-		return r, policy.Secret{}, err
+	if f.Registration.Token, err = policy.ParseDigest(strings.TrimSpace(string(text))); err != nil {
+		return f, fmt.Errorf("%s: %w; remove the file to have a new token made", f.file, err)
 	}
-	return r, token, os.WriteFile(file, []byte(r.Token.String()+"\n"), 0o600)
+	return f, nil
+}
+
+// File is where the digest is kept.
+func (f First) File() string { return f.file }
+
+// Keep writes a new client's digest to the data folder.
+func (f First) Keep() error {
+	if f.Token.IsZero() {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(f.file), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(f.file, []byte(f.Registration.Token.String()+"\n"), 0o600)
 }
 
 // NewClientToken makes a token for a client of a pool of personal access tokens. Tools

@@ -1,0 +1,177 @@
+package commands
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"octopool/mitm/config"
+)
+
+// A key of the example that is commented out has no space after its #, unlike prose.
+var (
+	exampleTable = regexp.MustCompile(`^#?\[\[?([a-z_]+)\]\]?$`)
+	exampleKey   = regexp.MustCompile(`^#?([a-z_0-9]+) = (.+)$`)
+)
+
+func example(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../../config.example.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+}
+
+// TestTheExampleHasEveryKey, once, with a comment above it, and no key that is none.
+func TestTheExampleHasEveryKey(t *testing.T) {
+	var got []string
+	table, before := "", ""
+	for i, line := range example(t) {
+		if m := exampleTable.FindStringSubmatch(line); m != nil {
+			table = m[1] + "."
+			got = append(got, m[1])
+		} else if m := exampleKey.FindStringSubmatch(line); m != nil {
+			got = append(got, table+m[1])
+			// Two keys of which one is nothing without the other share a comment.
+			if !strings.HasPrefix(before, "# ") && table+m[1] != "ca.key" {
+				t.Errorf("line %d: %s is not explained", i+1, m[1])
+			}
+		} else if line != "" && line != "#" && !strings.HasPrefix(line, "# ") {
+			t.Errorf("line %d is neither key nor comment: %s", i+1, line)
+		}
+		before = line
+	}
+	want := config.Keys()
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("keys there are (-) and keys of the example (+):\n%s", diff)
+	}
+}
+
+// TestTheExampleIsRight as it is shipped: with a credential in the environment nothing is
+// wrong with it, and without one that is all that is wrong.
+func TestTheExampleIsRight(t *testing.T) {
+	ofTheProgram(t)
+	dir := t.TempDir()
+	copyExample(t, dir, func(line string) string { return line })
+	if status, stdout, stderr := run(t, dir, nil, "check", "--config", "config.example.toml"); status != 1 || stdout != "" ||
+		stderr != "config.example.toml: no credential: set GITHUB_TOKEN or GITHUB_PAT_NAME, or add a [[credential]]\n" {
+		t.Errorf("%d\n%s%s", status, stdout, stderr)
+	}
+	if status, stdout, stderr := run(t, dir, []string{"GITHUB_TOKEN=ghp_bot"}, "check", "--config", "config.example.toml"); status != 0 ||
+		!strings.HasPrefix(stdout, "config.example.toml: ok\n") || stderr != "" {
+		t.Errorf("%d\n%s%s", status, stdout, stderr)
+	}
+}
+
+// TestTheExampleWithEveryKeySet: what is commented out is right, too, but for files and
+// variables that a machine may not have.
+func TestTheExampleWithEveryKeySet(t *testing.T) {
+	ofTheProgram(t)
+	dir := t.TempDir()
+	copyExample(t, dir, func(line string) string {
+		if exampleTable.MatchString(line) || exampleKey.MatchString(line) {
+			return strings.TrimPrefix(line, "#")
+		}
+		return line
+	})
+	_, stdout, stderr := run(t, dir, nil, "check", "--config", "config.example.toml")
+	if stdout != "" {
+		t.Errorf("it prints %s", stdout)
+	}
+	// That the two ways to register a client exclude each other hides that there is no
+	// such file.
+	want := []string{
+		"admin.token: the environment variable OCTOPOOL_ADMIN_TOKEN is not set",
+		"ca.certificate: open /etc/octopool/ca.pem: no such file or directory",
+		"ca.key: open /etc/octopool/ca-key.pem: no such file or directory",
+		"github[0].ca_file: open /etc/octopool/github-ca.pem: no such file or directory",
+		"credential[0].pat: the environment variable GITHUB_PAT_BOT is not set",
+		"client[0].token: client ci: token and token_sha256 are two ways to say one thing; keep one",
+	}
+	var got []string
+	for line := range strings.Lines(stderr) {
+		_, problem, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		got = append(got, problem)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestTheExampleTellsDefaults: what it says to be assumed is.
+func TestTheExampleTellsDefaults(t *testing.T) {
+	examples := []string{"data_dir", "admin.token", "ca.certificate", "ca.key", "tunnel.allow"} // have no fixed default
+	tree := map[string]any{}
+	table := ""
+	for _, line := range example(t) {
+		if m := exampleTable.FindStringSubmatch(line); m != nil {
+			table = m[1]
+			if strings.HasPrefix(strings.TrimPrefix(line, "#"), "[[") {
+				break // entries have no default
+			}
+			tree[table] = map[string]any{}
+			continue
+		}
+		m := exampleKey.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		if table == "" {
+			if !slices.Contains(examples, m[1]) {
+				tree[m[1]] = valueOf(t, m[2])
+			}
+		} else if !slices.Contains(examples, table+"."+m[1]) {
+			tree[table].(map[string]any)[m[1]] = valueOf(t, m[2])
+		}
+	}
+	want := config.Default()
+	want.Tunnel.Deny = []string{}
+	if diff := cmp.Diff(want, config.NewSource("config.example.toml", "", tree).Written); diff != "" {
+		t.Errorf("defaults (-) and what the example says of them (+):\n%s", diff)
+	}
+}
+
+// valueOf reads the few kinds of values that defaults have.
+func valueOf(t *testing.T, text string) any {
+	t.Helper()
+	if inner, ok := strings.CutPrefix(text, "["); ok {
+		list := []any{}
+		if inner = strings.TrimSuffix(inner, "]"); inner != "" {
+			for item := range strings.SplitSeq(inner, ", ") {
+				list = append(list, valueOf(t, item))
+			}
+		}
+		return list
+	}
+	if quoted, err := strconv.Unquote(text); err == nil {
+		return quoted
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n
+	}
+	if b, err := strconv.ParseBool(text); err == nil {
+		return b
+	}
+	t.Fatalf("what is %s?", text)
+	return nil
+}
+
+func copyExample(t *testing.T, dir string, edit func(line string) string) {
+	t.Helper()
+	var b strings.Builder
+	for _, line := range example(t) {
+		b.WriteString(edit(line) + "\n")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.example.toml"), []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
