@@ -128,7 +128,7 @@ func load(dir, certFile, keyFile string, hosts []string, now func() time.Time) (
 type NotCovered struct{ Hosts []string }
 
 func (e *NotCovered) Error() string {
-	return fmt.Sprintf("name constraints do not permit %s: a new CA is needed (octopool ca rotate)",
+	return fmt.Sprintf("name constraints do not permit %s: a new CA is needed, which every client must then trust",
 		strings.Join(e.Hosts, ", "))
 }
 

@@ -177,7 +177,7 @@ func TestNotCovered(t *testing.T) {
 	if !ok || !slices.Equal(missing.Hosts, []string{"acme.ghe.com", "ghes.example.com"}) {
 		t.Fatalf("Open = %v", err)
 	}
-	if !strings.Contains(err.Error(), "ghes.example.com: a new CA is needed (octopool ca rotate)") {
+	if !strings.Contains(err.Error(), "ghes.example.com: a new CA is needed, which every client must then trust") {
 		t.Error(err)
 	}
 	if _, err := Open(dir, testHosts); err != nil {

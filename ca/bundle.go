@@ -26,16 +26,25 @@ func (a *Authority) writeTrust(dir string) error {
 	a.rootFile = filepath.Join(dir, "ca.pem")
 	a.bundleFile = filepath.Join(dir, "ca-bundle.pem")
 
-	places := systemRootFiles
-	if env := os.Getenv("SSL_CERT_FILE"); env != "" && !sameFile(env, a.bundleFile) && !sameFile(env, a.rootFile) {
-		places = append([]string{env}, places...)
-	}
 	root := a.RootPEM()
-	roots, from := readRoots(places, root)
-	a.systemRoots = from
 	if err := writeChanged(a.rootFile, root); err != nil {
 		return err
 	}
+	places, env := systemRootFiles, os.Getenv("SSL_CERT_FILE")
+	switch {
+	case env == "", sameFile(env, a.rootFile):
+	case !sameFile(env, a.bundleFile):
+		places = append([]string{env}, places...)
+	default:
+		// A shell that uses octopool no longer knows what roots there are beside ours.
+		// Who made the bundle did, and the next start outside such a shell will.
+		if old, err := os.ReadFile(a.bundleFile); err == nil && bytes.HasPrefix(old, root) {
+			a.systemRoots = a.bundleFile
+			return nil
+		}
+	}
+	roots, from := readRoots(places, root)
+	a.systemRoots = from
 	return writeChanged(a.bundleFile, append(root, roots...))
 }
 
@@ -67,7 +76,7 @@ func readRoots(places []string, own []byte) (roots []byte, from string) {
 }
 
 // sameFile reports whether two paths lead to one file; SSL_CERT_FILE is often our
-// own bundle, and a bundle made of itself would keep revoked roots for ever.
+// own bundle.
 func sameFile(a, b string) bool {
 	x, err := os.Stat(a)
 	if err != nil {

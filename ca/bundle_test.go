@@ -49,7 +49,8 @@ func TestTrustFilesAreWrittenOnChange(t *testing.T) {
 	}
 }
 
-// octopool runs with the variables it sets for others: a bundle is not made of itself.
+// octopool runs with the variables it sets for others. The bundle is not made of itself
+// then: it is left as it is, since who made it knew what roots there are beside ours.
 func TestBundleIsNotItsOwnSource(t *testing.T) {
 	one, two := newCompany(t, "one", nil, nil), newCompany(t, "two", nil, nil)
 	other := filepath.Join(t.TempDir(), "roots.pem")
@@ -62,15 +63,32 @@ func TestBundleIsNotItsOwnSource(t *testing.T) {
 	if err := os.Symlink(a.BundleFile(), link); err != nil {
 		t.Fatal(err)
 	}
-	for _, ours := range []string{a.BundleFile(), a.RootFile(), link} {
+	made := mustRead(t, a.BundleFile())
+	for _, ours := range []string{a.BundleFile(), link} {
 		t.Setenv("SSL_CERT_FILE", ours)
 		again, err := Open(dir, testHosts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again.SystemRoots() == ours || bytes.Contains(mustRead(t, a.BundleFile()), encodeChain(one.cert)) {
-			t.Errorf("SSL_CERT_FILE=%s was taken for the system's roots", ours)
+		if again.SystemRoots() != a.BundleFile() || !bytes.Equal(mustRead(t, a.BundleFile()), made) {
+			t.Errorf("SSL_CERT_FILE=%s: the bundle was made anew, from %s", ours, again.SystemRoots())
 		}
+	}
+	// The root alone says nothing of other roots, nor does a bundle of another root.
+	t.Setenv("SSL_CERT_FILE", a.RootFile())
+	if _, err := Open(dir, testHosts); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(mustRead(t, a.BundleFile()), encodeChain(one.cert)) {
+		t.Error("the root alone: the bundle was left as it is")
+	}
+	mustWrite(t, a.BundleFile(), encodeChain(one.cert), 0o644)
+	t.Setenv("SSL_CERT_FILE", a.BundleFile())
+	if _, err := Open(dir, testHosts); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.HasPrefix(mustRead(t, a.BundleFile()), a.RootPEM()) {
+		t.Error("another root's bundle was left as it is")
 	}
 
 	// octopool's root installed in the system is not there twice.

@@ -15,8 +15,9 @@ import (
 	"time"
 )
 
-// On disk, in a folder of mode 0700:
+// On disk, in a folder that nobody but its owner can write to:
 //
+//	intermediate/           of mode 0700
 //	intermediate/key.pem    the intermediate's key (PKCS #8), mode 0600
 //	intermediate/chain.pem  the intermediate, then the root
 //	ca.pem                  the root, for variables that add trust
@@ -35,16 +36,16 @@ const (
 
 // readStored returns the CA in dir, or fs.ErrNotExist when none was ever made.
 func readStored(dir string) ([]*x509.Certificate, crypto.Signer, error) {
-	if err := checkPrivate(dir); err != nil {
+	if err := checkMode(dir, 0o022, "put another CA here"); err != nil {
 		return nil, nil, err
 	}
 	folder := filepath.Join(dir, signerFolder)
-	if err := checkPrivate(folder); err != nil {
+	if err := checkMode(folder, 0o077, reachKey); err != nil {
 		return nil, nil, err
 	}
 	sweep(dir)
 	chainFile, keyFile := filepath.Join(folder, "chain.pem"), filepath.Join(folder, "key.pem")
-	if err := checkPrivate(keyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := checkMode(keyFile, 0o077, reachKey); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
 	chain, key, err := readSigner(chainFile, keyFile)
@@ -101,7 +102,7 @@ func sweep(dir string) {
 
 // readSigner reads a signing certificate, the chain to its anchor, and its key.
 func readSigner(certFile, keyFile string) ([]*x509.Certificate, crypto.Signer, error) {
-	if err := checkPrivate(keyFile); err != nil {
+	if err := checkMode(keyFile, 0o077, reachKey); err != nil {
 		return nil, nil, err
 	}
 	keyPEM, err := os.ReadFile(keyFile)
@@ -137,22 +138,23 @@ func readSigner(certFile, keyFile string) ([]*x509.Certificate, crypto.Signer, e
 	return chain, key, nil
 }
 
-// checkPrivate refuses a key, or the folder of one, that others than its owner
-// can reach. Windows has no such modes; its folders inherit their owner's rights.
-func checkPrivate(path string) error {
+// reachKey is what others than its owner could do to a key with a loose mode.
+const reachKey = "reach the CA's key"
+
+// checkMode refuses a path whose mode gives others than its owner any of these
+// permissions, and says what they could do with them. Windows has no such modes; its
+// folders inherit their owner's rights.
+func checkMode(path string, others os.FileMode, could string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
 	mode := info.Mode().Perm()
-	if mode&0o077 == 0 || runtime.GOOS == "windows" {
+	if mode&others == 0 || runtime.GOOS == "windows" {
 		return nil
 	}
-	want := 0o600
-	if info.IsDir() {
-		want = 0o700
-	}
-	return fmt.Errorf("%s has mode %04o: others than its owner can reach the CA's key; run: chmod %o %s", path, mode, want, path)
+	want := mode &^ others
+	return fmt.Errorf("%s has mode %04o: others than its owner can %s; run: chmod %o %s", path, mode, could, want, path)
 }
 
 func encodeChain(chain ...*x509.Certificate) []byte {

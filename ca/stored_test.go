@@ -53,16 +53,16 @@ func TestKeysOnDisk(t *testing.T) {
 	}
 }
 
-// A key that others can reach is refused with the file, its mode and the remedy;
-// the remedy works.
-func TestOpenRefusesReadableKeys(t *testing.T) {
+// A key that others can reach, or a folder that they can change, is refused with the
+// file, its mode and the remedy; the remedy works.
+func TestOpenRefusesLooseModes(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		mode os.FileMode
 		want string // after the folder's name
 	}{
-		{"", 0o755, " has mode 0755: others than its owner can reach the CA's key; run: chmod 700 "},
-		{"", 0o710, " has mode 0710: others than its owner can reach the CA's key; run: chmod 700 "},
+		{"", 0o777, " has mode 0777: others than its owner can put another CA here; run: chmod 755 "},
+		{"", 0o770, " has mode 0770: others than its owner can put another CA here; run: chmod 750 "},
 		{"intermediate", 0o750, "/intermediate has mode 0750: others than its owner can reach the CA's key; run: chmod 700 "},
 		{"intermediate/key.pem", 0o640, "/intermediate/key.pem has mode 0640: others than its owner can reach the CA's key; run: chmod 600 "},
 		{"intermediate/key.pem", 0o604, "/intermediate/key.pem has mode 0604: others than its owner can reach the CA's key; run: chmod 600 "},
@@ -86,11 +86,18 @@ func TestOpenRefusesReadableKeys(t *testing.T) {
 		}
 	}
 	empty := t.TempDir() // 0777 less umask
+	if err := os.Chmod(empty, 0o775); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(empty, testHosts); err == nil || !strings.Contains(err.Error(), "chmod 755 "+empty) {
+		t.Errorf("an empty folder others can write to: %v", err)
+	}
+	// Others may take the root from the folder, and find the key's closed.
 	if err := os.Chmod(empty, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(empty, testHosts); err == nil || !strings.Contains(err.Error(), "chmod 700 "+empty) {
-		t.Errorf("an empty folder others can enter: %v", err)
+	if _, err := Open(empty, testHosts); err != nil {
+		t.Errorf("a folder others can enter: %v", err)
 	}
 }
 

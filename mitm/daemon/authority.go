@@ -21,7 +21,8 @@ func OpenAuthority(p config.Places) (*ca.Authority, error) {
 	return openAuthority(p, authorityDir(p))
 }
 
-func authorityDir(p config.Places) string { return filepath.Join(p.DataDir, "ca") }
+// authorityDir is the data folder itself, so that ca.pem is where people look for it.
+func authorityDir(p config.Places) string { return p.DataDir }
 
 // openAuthority opens an authority, and writes the files that clients trust to dir.
 func openAuthority(p config.Places, dir string) (*ca.Authority, error) {
@@ -36,8 +37,8 @@ func openAuthority(p config.Places, dir string) (*ca.Authority, error) {
 	authority, err := ca.Open(dir, hosts)
 	if missing, ok := errors.AsType[*ca.NotCovered](err); ok {
 		return nil, config.Problem{Key: keyOf(p.GitHubs, missing.Hosts[0]), Message: fmt.Sprintf(
-			"the CA in %s may not sign for %s, which it was made without: rotate it (stop octopool, move the folder away, start again, and let every client trust the new root)",
-			dir, strings.Join(missing.Hosts, ", "))}
+			"the CA in %s may not sign for %s, which it was made without: rotate it (stop octopool, remove %s, start again, and let every client trust the new root)",
+			dir, strings.Join(missing.Hosts, ", "), filepath.Join(dir, "intermediate"))}
 	}
 	return authority, err
 }

@@ -65,7 +65,7 @@ func signer(t *testing.T, hosts ...string) (certificate, key string) {
 	if _, err := OpenAuthority(p); err != nil {
 		t.Fatal(err)
 	}
-	folder := filepath.Join(p.DataDir, "ca", "intermediate")
+	folder := filepath.Join(p.DataDir, "intermediate")
 	return filepath.Join(folder, "chain.pem"), filepath.Join(folder, "key.pem")
 }
 

@@ -189,9 +189,9 @@ func TestStartRefusesWhatCannotWork(t *testing.T) {
 		"a credential without token":  func(s *config.Settings) { s.Credentials = []pool.Credential{{Name: "empty"}} },
 		"an anonymous nobody":         func(s *config.Settings) { s.Rules.Anonymous = "client:nobody" },
 		"a host that is none":         func(s *config.Settings) { s.GitHubs[0].Host = "10.0.0.1" },
-		"a store that is a file": func(s *config.Settings) {
+		"a CA that is a file": func(s *config.Settings) {
 			os.MkdirAll(s.DataDir, 0o700)
-			os.WriteFile(filepath.Join(s.DataDir, "ca"), nil, 0o600)
+			os.WriteFile(filepath.Join(s.DataDir, "intermediate"), nil, 0o600)
 		},
 	} {
 		s := settings(t, gitHub(t))
