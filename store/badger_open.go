@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -47,7 +48,8 @@ func OpenBadger(dir string, ttl time.Duration, log *slog.Logger) (*Badger, error
 	return b, nil
 }
 
-// Close ends housekeeping and closes the database. Later calls return nil.
+// Close ends housekeeping and closes the database, which another process may open from
+// then on. Later calls return nil.
 func (b *Badger) Close() (err error) {
 	b.closing.Do(func() {
 		close(b.stop)
@@ -55,6 +57,10 @@ func (b *Badger) Close() (err error) {
 		b.open.Lock()
 		defer b.open.Unlock()
 		b.closed = true
+		// A child that is being started has every file of its parent's until it runs, the
+		// database's lock among them.
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
 		err = b.db.Close()
 	})
 	return err

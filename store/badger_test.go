@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -445,4 +447,35 @@ func FuzzKeyInjective(f *testing.F) {
 			t.Errorf("%+v and %+v: same prefix of the URL = %v", k1, k2, got)
 		}
 	})
+}
+
+// A program started at the moment of Close would inherit the lock until it runs, and
+// whoever opens the store then would be told that it is in use.
+func TestBadgerIsFreeOnceClosed(t *testing.T) {
+	dir := t.TempDir()
+	var starting sync.WaitGroup
+	done := make(chan struct{})
+	for range 4 {
+		starting.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					exec.Command("true").Run()
+				}
+			}
+		})
+	}
+	defer starting.Wait()
+	defer close(done)
+	for range 20 {
+		s, err := OpenBadger(dir, time.Hour, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
