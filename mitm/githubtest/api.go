@@ -28,6 +28,8 @@ type answer struct {
 	gitID    string // for tagGit
 	modified time.Time
 	noCache  bool // Cache-Control: no-cache, as search has
+	oneVary  bool // only the second Vary line, as GraphQL and /rate_limit have
+	events   bool // its 304 has no X-Poll-Interval and another max-age (observed)
 }
 
 // A call is one API request on its way to an answer. It holds s.mu throughout.
@@ -85,7 +87,7 @@ func forbidden(permission string) *answer {
 func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, rec *record) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, bodyLimit))
 	if err != nil {
-		return // the client left
+		panic(http.ErrAbortHandler) // the client left, or broke off its body
 	}
 	header, status, bytes := s.answerAPI(r, body, rec)
 	for name, values := range header {
@@ -182,7 +184,7 @@ func (c *call) finish(a *answer, b *budget, resource string) (http.Header, int, 
 	if cached && !a.modified.IsZero() {
 		h.Set("Last-Modified", a.modified.UTC().Format(http.TimeFormat))
 	}
-	if cached && !a.noCache {
+	if cached && !a.oneVary {
 		h["Vary"] = []string{vary, varySecond}
 	} else {
 		h["Vary"] = []string{varySecond}
@@ -190,6 +192,10 @@ func (c *call) finish(a *answer, b *budget, resource string) (http.Header, int, 
 	if status == http.StatusOK && c.method == http.MethodGet && c.s.notModified(c.r, tag, a.modified) {
 		status, body, zip = http.StatusNotModified, nil, false
 		h.Del("Content-Type")
+		if a.events {
+			delete(h, "X-Poll-Interval")
+			h.Set("Cache-Control", "private, max-age=300")
+		}
 		if c.viewer.login != "" {
 			b.used -= c.rec.Points
 			c.rec.Points = 0
@@ -214,7 +220,7 @@ func (c *call) commonHeaders(h http.Header) {
 	h.Set("Server", "github.com")
 	set(h, "X-GitHub-Media-Type", c.media.header())
 	set(h, "X-GitHub-Request-Id", c.s.requestID())
-	set(h, "X-Github-Api-Version-Selected", c.version)
+	set(h, "x-github-api-version-selected", c.version)
 	set(h, "Access-Control-Expose-Headers", "ETag, Link, Location, Retry-After, X-GitHub-OTP, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Used, X-RateLimit-Resource, X-RateLimit-Reset, X-OAuth-Scopes, X-Accepted-OAuth-Scopes, X-Poll-Interval, X-GitHub-Media-Type, X-GitHub-SSO, X-GitHub-Request-Id, Deprecation, Sunset")
 	set(h, "Access-Control-Allow-Origin", "*")
 	set(h, "Strict-Transport-Security", "max-age=31536000; includeSubdomains; preload")

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,7 +28,6 @@ func (t *token) classic() bool {
 type viewer struct {
 	login string // empty: anonymous
 	token *token // nil: anonymous
-	jwt   bool   // an App's JSON Web Token
 	ip    string
 }
 
@@ -75,8 +75,7 @@ func (s *Server) authenticate(r *http.Request) (viewer, *answer) {
 	if !ok {
 		return v, refuse(http.StatusUnauthorized, "Bad credentials", docREST)
 	}
-	if c.scheme == "bearer" && looksLikeJWT(c.token) {
-		v.jwt = true
+	if c.scheme == "bearer" && looksLikeJWT(c.token) { // there are no Apps here
 		return v, refuse(http.StatusUnauthorized, "A JSON web token could not be decoded", docREST)
 	}
 	t := s.tokens[c.token]
@@ -103,14 +102,15 @@ const (
 	failedWindow = time.Minute
 )
 
-// failed counts a bad credential against the user it named. Unknown users are
-// nobody's, and are not counted.
+// failed counts a bad credential against the user it named, or whose it was
+// before it was revoked or expired. One that points to nobody is not counted.
 func (s *Server) failed(user string) {
 	if s.account(user) == nil {
 		return
 	}
 	key := strings.ToLower(user)
-	s.failures[key] = append(s.failures[key], s.now())
+	recent := slices.DeleteFunc(s.failures[key], func(at time.Time) bool { return s.now().Sub(at) >= failedWindow })
+	s.failures[key] = append(recent, s.now())
 }
 
 // locked reports whether user has failed too often lately.

@@ -32,7 +32,7 @@ type limit struct {
 var limits = map[string]limit{
 	"core":                        {5000, 60, time.Hour},
 	"search":                      {30, 10, time.Minute},
-	"code_search":                 {10, 0, time.Minute},
+	"code_search":                 {10, 10, time.Minute},
 	"graphql":                     {5000, 0, time.Hour},
 	"integration_manifest":        {5000, 0, time.Hour},
 	"source_import":               {100, 0, time.Minute},
@@ -111,25 +111,28 @@ func (s *Server) budget(owner, resource string) *budget {
 	return b
 }
 
-// spend takes points, or reports that fewer are left. A refused request takes none.
+// spend takes points, or reports that nothing is left. A refused request takes
+// none. The last points may pay for a query that costs more.
 func (b *budget) spend(points int) bool {
-	if b.used+points > b.limit {
+	if b.used >= b.limit {
 		return false
 	}
 	b.used += points
 	return true
 }
 
+func (b *budget) remaining() int { return max(0, b.limit-b.used) }
+
 func (b *budget) headers(h http.Header, resource string) {
 	set(h, "X-RateLimit-Limit", strconv.Itoa(b.limit))
-	set(h, "X-RateLimit-Remaining", strconv.Itoa(max(0, b.limit-b.used)))
+	set(h, "X-RateLimit-Remaining", strconv.Itoa(b.remaining()))
 	set(h, "X-RateLimit-Used", strconv.Itoa(b.used))
 	set(h, "X-RateLimit-Reset", strconv.FormatInt(b.reset.Unix(), 10))
 	set(h, "X-RateLimit-Resource", resource)
 }
 
 func (b *budget) json() object {
-	return object{{"limit", b.limit}, {"used", b.used}, {"remaining", max(0, b.limit-b.used)}, {"reset", b.reset.Unix()}}
+	return object{{"limit", b.limit}, {"used", b.used}, {"remaining", b.remaining()}, {"reset", b.reset.Unix()}}
 }
 
 // exhausted is the primary refusal, in the words observed. It is a 403: that is
@@ -157,6 +160,7 @@ type secondary struct {
 func (s *Server) Secondary(login string, retryAfter *time.Duration, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.mustOwner(login)
 	key := strings.ToLower(login)
 	if status == 0 {
 		delete(s.secondary, key)
@@ -190,7 +194,7 @@ func (s *Server) throttled(v viewer) *answer {
 func (s *Server) SetBudget(login, resource string, limit, used int, reset time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := s.budget(ownerOf(login), resource)
+	b := s.budget(s.mustOwner(login), resource)
 	b.limit, b.used = limit, used
 	if !reset.IsZero() {
 		b.reset = reset
@@ -202,7 +206,7 @@ func (s *Server) SetBudget(login, resource string, limit, used int, reset time.T
 func (s *Server) Used(login, resource string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.budget(ownerOf(login), resource).used
+	return s.budget(s.mustOwner(login), resource).used
 }
 
 // Points is what every login has spent on every resource, where that is not
@@ -228,9 +232,14 @@ func (s *Server) Points() map[string]map[string]int {
 	return points
 }
 
-func ownerOf(login string) string {
+// mustOwner panics on a user who was never added: that is a bug in a test, which
+// would otherwise read a budget that nobody can spend.
+func (s *Server) mustOwner(login string) string {
 	if login == "" {
 		return "ip:127.0.0.1"
+	}
+	if s.account(login) == nil {
+		panic("githubtest: no user " + login)
 	}
 	return userOwner(login)
 }

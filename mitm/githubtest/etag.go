@@ -18,14 +18,14 @@ import (
 type tagging int
 
 const (
-	tagNone    tagging = iota // search, redirects, errors
+	tagNone    tagging = iota // search, GraphQL, redirects, errors
 	tagFormula                // JSON
 	tagGit                    // contents: the git object id, whatever the credential or media type
 	tagOpaque                 // .diff, .patch, and everything under OpaqueETags
 )
 
 // The two Vary lines of the API (observed). The first names what the ETag was
-// made from: an anonymous answer and one to an App's JWT name Accept alone.
+// made from: an anonymous answer names Accept alone.
 const (
 	varyViewer    = "Accept, Authorization, Cookie, X-GitHub-OTP"
 	varyAnonymous = "Accept"

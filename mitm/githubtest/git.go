@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 )
 
 // serveGitHost plays github.com: git over HTTPS, and the few web paths that
@@ -75,6 +74,7 @@ func (s *Server) downloadURL(r *http.Request, rec *record, fullName, rest string
 // What git over HTTPS is told (observed texts).
 const (
 	gitNoRepository   = "Repository not found."
+	gitAnonymousWrite = "No anonymous write access."
 	gitBadCredentials = "Invalid username or token. Password authentication is not supported for Git operations."
 )
 
@@ -98,8 +98,10 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, rec *record, o
 			target += "?" + r.URL.RawQuery
 		}
 		http.Redirect(w, r, target, http.StatusMovedPermanently)
-	case g.login == "" && (!g.reads || write):
-		challenge(w, "Repository not found.")
+	case g.login == "" && !g.reads:
+		challenge(w, gitNoRepository)
+	case g.login == "" && write:
+		challenge(w, gitAnonymousWrite)
 	case !g.reads:
 		gitRefuse(w, http.StatusNotFound, gitNoRepository)
 	case write && !g.writes:
@@ -145,8 +147,7 @@ func (s *Server) gitAccess(r *http.Request, rec *record, fullName string) gitAcc
 func (s *Server) pushed(r *repo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.git.refs = nil
-	r.updated = s.tick()
+	s.moved(r)
 }
 
 // challenge makes git ask its helper.
@@ -179,18 +180,13 @@ func (s *Server) backend(w http.ResponseWriter, r *http.Request, root, dir, serv
 	if login != "" {
 		env = append(env, "REMOTE_USER="+login)
 	}
-	handler := cgi.Handler{Path: gitExecPath() + "/git-http-backend", Dir: "/", Env: env, Stderr: io.Discard}
+	git, err := exec.LookPath("git")
+	if err != nil {
+		panic("githubtest: " + err.Error())
+	}
+	handler := cgi.Handler{Path: git, Args: []string{"http-backend"}, Dir: "/", Env: env, Stderr: io.Discard}
 	handler.ServeHTTP(&flushingWriter{w}, inner)
 }
-
-// gitExecPath is where git keeps its programs.
-var gitExecPath = sync.OnceValue(func() string {
-	out, err := exec.Command("git", "--exec-path").Output()
-	if err != nil {
-		panic("githubtest: git is not installed: " + err.Error())
-	}
-	return strings.TrimSpace(string(out))
-})
 
 // A flushingWriter sends each write at once: a pack comes with progress reports
 // that a person waits for.

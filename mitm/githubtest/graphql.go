@@ -1,14 +1,12 @@
 package githubtest
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
@@ -31,12 +29,14 @@ func (a arguments) text(name string) string {
 	return text
 }
 
+// number is a whole number of a size that can be counted with.
 func (a arguments) number(name string) int {
+	const most = 1 << 30
 	switch n := a[name].(type) {
 	case int64:
-		return int(n)
+		return int(max(-most, min(n, most)))
 	case float64:
-		return int(n)
+		return int(max(-most, min(n, most)))
 	}
 	return 0
 }
@@ -47,7 +47,11 @@ func (a arguments) input() arguments {
 	return in
 }
 
+// texts is a list. One value stands for a list of one (GraphQL, section 3.11).
 func (a arguments) texts(name string) []string {
+	if text, is := a[name].(string); is {
+		return []string{text}
+	}
 	list, _ := a[name].([]any)
 	var found []string
 	for _, one := range list {
@@ -97,11 +101,14 @@ func (c *call) graphQL(b *budget) (*answer, int) {
 	}
 	x := &execution{c: c, document: document, variables: map[string]any{}, budget: b}
 	for _, definition := range operation.VariableDefinitions {
-		if value, sent := in.Variables[definition.Variable]; sent {
-			x.variables[definition.Variable] = value
-		} else if definition.DefaultValue != nil {
-			x.variables[definition.Variable], _ = definition.DefaultValue.Value(nil)
+		value, sent := in.Variables[definition.Variable]
+		if !sent && definition.DefaultValue != nil {
+			value, _ = definition.DefaultValue.Value(nil)
 		}
+		if value == nil && definition.Type.NonNull {
+			return graphQLReply(object{{"errors", []object{{{"message", fmt.Sprintf("Variable $%s of type %s was provided invalid value", definition.Variable, definition.Type)}}}}}), 0
+		}
+		x.variables[definition.Variable] = value
 	}
 	x.cost = max(1, int(math.Round(float64(x.requests(operation.SelectionSet, 1))/100)))
 	if !b.spend(x.cost) {
@@ -159,234 +166,6 @@ func fragmentLoop(document *ast.QueryDocument) (string, bool) {
 
 func graphQLReply(o object) *answer {
 	a := ok(o)
-	a.tagging, a.noCache = tagNone, true
+	a.tagging, a.noCache, a.oneVary = tagNone, true, true
 	return a
-}
-
-// An execution is one operation under way.
-type execution struct {
-	c         *call
-	document  *ast.QueryDocument
-	variables map[string]any
-	budget    *budget
-	cost      int
-	errors    []object
-	invalid   bool // the query asks for what no type has: there is no data at all
-}
-
-func (x *execution) run(root thing, set ast.SelectionSet) *answer {
-	data := x.selection(root, set, nil)
-	o := object{}
-	if !x.invalid {
-		o = append(o, member{"data", data})
-	}
-	if len(x.errors) > 0 {
-		o = append(o, member{"errors", x.errors})
-	}
-	return graphQLReply(o)
-}
-
-// selection resolves what is asked of one thing, in the order asked.
-func (x *execution) selection(on thing, set ast.SelectionSet, path []any) object {
-	result := object{}
-	for _, field := range merged(x.collect(on, set)) {
-		at := append(slices.Clone(path), field.Alias)
-		result = append(result, member{field.Alias, x.field(on, field, at)})
-	}
-	return result
-}
-
-// merged joins fields asked for twice under one name, as fragments do.
-func merged(all []*ast.Field) []*ast.Field {
-	var kept []*ast.Field
-	for _, field := range all {
-		at := slices.IndexFunc(kept, func(k *ast.Field) bool { return k.Alias == field.Alias })
-		if at < 0 {
-			kept = append(kept, field)
-			continue
-		}
-		both := *kept[at]
-		both.SelectionSet = slices.Concat(both.SelectionSet, field.SelectionSet)
-		kept[at] = &both
-	}
-	return kept
-}
-
-// collect is the fields of a selection with fragments opened where they apply
-// and @skip and @include obeyed.
-func (x *execution) collect(on thing, set ast.SelectionSet) []*ast.Field {
-	var found []*ast.Field
-	for _, selection := range set {
-		switch s := selection.(type) {
-		case *ast.Field:
-			if x.included(s.Directives) {
-				found = append(found, s)
-			}
-		case *ast.InlineFragment:
-			if x.included(s.Directives) && on.isA(s.TypeCondition) {
-				found = append(found, x.collect(on, s.SelectionSet)...)
-			}
-		case *ast.FragmentSpread:
-			fragment := x.document.Fragments.ForName(s.Name)
-			if fragment != nil && x.included(s.Directives) && on.isA(fragment.TypeCondition) {
-				found = append(found, x.collect(on, fragment.SelectionSet)...)
-			}
-		}
-	}
-	return found
-}
-
-func (x *execution) included(directives ast.DirectiveList) bool {
-	for _, d := range directives {
-		value, _ := x.arguments(d.Arguments)["if"].(bool)
-		if d.Name == "skip" && value || d.Name == "include" && !value {
-			return false
-		}
-	}
-	return true
-}
-
-// isA reports whether a type condition applies. An interface a thing has the
-// fields for is one it implements.
-func (t thing) isA(condition string) bool {
-	switch condition {
-	case "", t.kind, "Node":
-		return true
-	case "Actor", "RepositoryOwner", "Assignee", "RequestedReviewer":
-		return t.kind == "User" || t.kind == "Organization"
-	case "IssueOrPullRequest", "Closable", "Labelable", "Assignable", "Comment":
-		return t.kind == "Issue" || t.kind == "PullRequest"
-	}
-	return false
-}
-
-func (x *execution) arguments(list ast.ArgumentList) arguments {
-	found := arguments{}
-	for _, argument := range list {
-		found[argument.Name], _ = argument.Value.Value(x.variables)
-	}
-	return found
-}
-
-func (x *execution) field(on thing, field *ast.Field, path []any) any {
-	if field.Name == "__typename" {
-		return on.kind
-	}
-	resolve, known := on.fields[field.Name]
-	if !known {
-		x.invalid = true
-		x.errors = append(x.errors, object{
-			{"path", path}, {"extensions", object{{"code", "undefinedField"}, {"typeName", on.kind}, {"fieldName", field.Name}}},
-			{"locations", locations(field)}, {"message", fmt.Sprintf("Field '%s' doesn't exist on type '%s'", field.Name, on.kind)},
-		})
-		return nil
-	}
-	return x.complete(resolve(x.arguments(field.Arguments)), field, path)
-}
-
-func (x *execution) complete(value any, field *ast.Field, path []any) any {
-	switch v := value.(type) {
-	case thing:
-		return x.selection(v, field.SelectionSet, path)
-	case *thing:
-		if v == nil {
-			return nil
-		}
-		return x.selection(*v, field.SelectionSet, path)
-	case []thing:
-		list := []any{}
-		for i, one := range v {
-			list = append(list, x.selection(one, field.SelectionSet, append(slices.Clone(path), i)))
-		}
-		return list
-	case failure:
-		x.errors = append(x.errors, object{{"type", v.kind}, {"path", path}, {"locations", locations(field)}, {"message", v.message}})
-		return nil
-	}
-	return value
-}
-
-func locations(field *ast.Field) []object {
-	if field.Position == nil {
-		return []object{}
-	}
-	return []object{{{"line", field.Position.Line}, {"column", field.Position.Column}}}
-}
-
-// requests counts what GitHub documents as the base of a query's cost: a
-// request for each connection, times the sizes of those around it.
-func (x *execution) requests(set ast.SelectionSet, times int) int {
-	total := 0
-	for _, selection := range set {
-		switch s := selection.(type) {
-		case *ast.Field:
-			inner := times
-			args := x.arguments(s.Arguments)
-			if size := max(args.number("first"), args.number("last")); size > 0 {
-				total += times
-				inner = min(times*size, 1<<20)
-			}
-			total += x.requests(s.SelectionSet, inner)
-		case *ast.InlineFragment:
-			total += x.requests(s.SelectionSet, times)
-		case *ast.FragmentSpread:
-			if fragment := x.document.Fragments.ForName(s.Name); fragment != nil {
-				total += x.requests(fragment.SelectionSet, times)
-			}
-		}
-	}
-	return min(total, 1<<30)
-}
-
-// connection pages through things by cursor.
-func connection(kind string, all []thing, args arguments) thing {
-	from, to := 0, len(all)
-	if at, found := cursorAt(args.text("after")); found {
-		from = min(at, to)
-	}
-	if at, found := cursorAt(args.text("before")); found {
-		to = max(min(at-1, to), from)
-	}
-	if first := args.number("first"); first > 0 {
-		to = min(to, from+first)
-	}
-	if last := args.number("last"); last > 0 {
-		from = max(from, to-last)
-	}
-	shown := all[from:to]
-	edges := []thing{}
-	for i, node := range shown {
-		edges = append(edges, thing{kind + "Edge", fields{"cursor": is(cursor(from + i + 1)), "node": is(node)}})
-	}
-	var start, end any
-	if len(shown) > 0 {
-		start, end = cursor(from+1), cursor(to)
-	}
-	return thing{kind + "Connection", fields{
-		"nodes": is(shown), "edges": is(edges), "totalCount": is(len(all)),
-		"pageInfo": is(thing{"PageInfo", fields{
-			"hasNextPage": is(to < len(all)), "hasPreviousPage": is(from > 0), "startCursor": is(start), "endCursor": is(end),
-		}}),
-	}}
-}
-
-// listed is a connection field over things made when asked.
-func listed(kind string, all func(arguments) []thing) func(arguments) any {
-	return func(args arguments) any { return connection(kind, all(args), args) }
-}
-
-// none is an empty connection.
-func none(kind string) func(arguments) any {
-	return listed(kind, func(arguments) []thing { return nil })
-}
-
-func cursor(at int) string {
-	return base64.StdEncoding.EncodeToString([]byte("cursor:v2:" + itoa(at)))
-}
-
-func cursorAt(text string) (int, bool) {
-	plain, err := base64.StdEncoding.DecodeString(text)
-	digits, is := strings.CutPrefix(string(plain), "cursor:v2:")
-	at, malformed := strconv.Atoi(digits)
-	return at, err == nil && is && malformed == nil && at >= 0
 }

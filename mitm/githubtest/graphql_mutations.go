@@ -1,5 +1,7 @@
 package githubtest
 
+import "slices"
+
 // mutation is the root of writes.
 func (c *call) mutation() thing {
 	return thing{"Mutation", fields{
@@ -15,14 +17,10 @@ func (c *call) mutation() thing {
 			if missing != nil {
 				return *missing
 			}
-			wanted := a.input().texts("labelIds")
-			for _, l := range r.labels {
-				for _, id := range wanted {
-					if nodeID("LA", l.id) == id {
-						i.labels = append(i.labels, l)
-					}
-				}
+			if !r.writes(c.viewer.login) {
+				return c.denied("AddLabelsToLabelable")
 			}
+			r.addLabels(i, a.input().texts("labelIds"))
 			i.updated = c.s.tick()
 			return thing{"AddLabelsToLabelablePayload", fields{"labelable": is(c.issueThing(r, i))}}
 		},
@@ -68,14 +66,19 @@ func (c *call) createIssueMutation(a arguments) any {
 		return failure{"UNPROCESSABLE", "Title can't be blank"}
 	}
 	i := c.s.openIssue(r, in.text("title"), in.text("body"), c.s.account(c.viewer.login))
-	for _, id := range in.texts("labelIds") {
-		for _, l := range r.labels {
-			if nodeID("LA", l.id) == id {
-				i.labels = append(i.labels, l)
-			}
-		}
+	if r.writes(c.viewer.login) { // labels of others are dropped, as in REST
+		r.addLabels(i, in.texts("labelIds"))
 	}
 	return thing{"CreateIssuePayload", fields{"issue": is(c.issueThing(r, i)), "clientMutationId": is(in["clientMutationId"])}}
+}
+
+// addLabels gives an issue the labels of those node ids that it has not yet.
+func (r *repo) addLabels(i *issue, ids []string) {
+	for _, l := range r.labels {
+		if slices.Contains(ids, nodeID("LA", l.id)) && !i.labelled(l.name) {
+			i.labels = append(i.labels, l)
+		}
+	}
 }
 
 func (c *call) updateIssueMutation(a arguments) any {
@@ -138,8 +141,11 @@ func (c *call) createPullMutation(a arguments) any {
 	if _, found := c.s.sha(r, "refs/heads/"+in.text("headRefName")); !found {
 		return failure{"UNPROCESSABLE", "Head sha can't be blank, Head ref must be a branch"}
 	}
+	if _, found := c.s.sha(r, "refs/heads/"+in.text("baseRefName")); !found {
+		return failure{"UNPROCESSABLE", "Base sha can't be blank, Base ref must be a branch"}
+	}
 	i := c.s.openIssue(r, in.text("title"), in.text("body"), c.s.account(c.viewer.login))
-	i.pull = &pull{head: in.text("headRefName"), base: in.text("baseRefName")}
-	i.pull.draft, _ = in["draft"].(bool)
+	draft, _ := in["draft"].(bool)
+	c.s.openPull(r, i, in.text("headRefName"), in.text("baseRefName"), draft)
 	return thing{"CreatePullRequestPayload", fields{"pullRequest": is(c.issueThing(r, i)), "clientMutationId": is(in["clientMutationId"])}}
 }

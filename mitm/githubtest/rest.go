@@ -114,7 +114,7 @@ func (c *call) moved(r *repo, rest []string) *answer {
 		status = http.StatusMovedPermanently
 	}
 	a := reply(status, object{{"message", "Moved Permanently"}, {"url", location},
-		{"documentation_url", "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects"}})
+		{"documentation_url", "https://docs.github.com/v3/#http-redirects"}})
 	a.tagging = tagNone
 	a.header.Set("Location", location)
 	return a
@@ -133,7 +133,7 @@ func (c *call) stored() *answer {
 	if !is {
 		return nil
 	}
-	return &answer{status: http.StatusOK, header: http.Header{"Content-Type": {jsonType}}, body: []byte(found.body), tagging: tagFormula}
+	return &answer{status: http.StatusOK, header: http.Header{"Content-Type": {jsonType}}, body: []byte(found), tagging: tagFormula}
 }
 
 func (c *call) roots() *answer {
@@ -159,10 +159,10 @@ func (c *call) rateLimit(rest []string) *answer {
 	}
 	o := object{{"resources", resources}, {"rate", c.s.budget(c.viewer.budgetOwner(), "core").json()}}
 	if c.version == versionNew {
-		o = o.without("rate") // a deprecated copy of core
+		o = o.without("rate") // documented: a copy of core, gone in this version
 	}
 	a := ok(o)
-	a.tagging, a.noCache = tagNone, true
+	a.tagging, a.noCache, a.oneVary = tagNone, true, true
 	return a
 }
 
@@ -257,72 +257,6 @@ func (c *call) repoList(base string, wanted func(*repo) bool) *answer {
 		}
 	}
 	return page(c, found, base, listOf(func(r *repo) object { return r.view(c.viewer) }))
-}
-
-// search has no ETag and its own budget. It knows the words of titles and the
-// qualifiers repo:, is:, state: and org:.
-func (c *call) search(rest []string) *answer {
-	if len(rest) != 1 || c.method != http.MethodGet {
-		return notFound()
-	}
-	query := c.r.URL.Query().Get("q")
-	if query == "" {
-		return invalid("Search", "q", "missing")
-	}
-	var a *answer
-	total := func(items []object, n int) any {
-		return object{{"total_count", n}, {"incomplete_results", false}, {"items", items}}
-	}
-	switch rest[0] {
-	case "issues":
-		var found []object
-		for _, r := range c.s.order {
-			if !r.reads(c.viewer.login) {
-				continue
-			}
-			for _, i := range r.issues {
-				if searched(r, i, query) {
-					found = append(found, append(i.view(r, c), member{"score", 1.0}))
-				}
-			}
-		}
-		a = page(c, found, apiURL+"/search/issues", func(items []object) any { return total(append([]object{}, items...), len(found)) })
-	case "repositories":
-		var found []object
-		for _, r := range c.s.order {
-			if r.reads(c.viewer.login) && strings.Contains(strings.ToLower(r.fullName()), strings.ToLower(query)) {
-				found = append(found, append(r.view(c.viewer), member{"score", 1.0}))
-			}
-		}
-		a = page(c, found, apiURL+"/search/repositories", func(items []object) any { return total(append([]object{}, items...), len(found)) })
-	default:
-		a = ok(total([]object{}, 0))
-	}
-	a.tagging, a.noCache = tagNone, true
-	return a
-}
-
-func searched(r *repo, i *issue, query string) bool {
-	for word := range strings.FieldsSeq(strings.ToLower(query)) {
-		qualifier, value, qualified := strings.Cut(word, ":")
-		match := strings.Contains(strings.ToLower(i.title), word)
-		if qualified {
-			switch qualifier {
-			case "repo":
-				match = strings.ToLower(r.fullName()) == value
-			case "org", "user":
-				match = strings.ToLower(r.owner.login) == value
-			case "is", "type", "state":
-				match = value == i.state() || value == "issue" && i.pull == nil || value == "pr" && i.pull != nil
-			default:
-				match = true
-			}
-		}
-		if !match {
-			return false
-		}
-	}
-	return true
 }
 
 // notifications is an empty inbox, built for polling: X-Poll-Interval has to be obeyed.

@@ -176,12 +176,20 @@ func (c *call) gitData(r *repo, rest []string) *answer {
 			return ok(append(object{{"sha", sha}}, view[2].value.(object)...)).since(commitDate)
 		}
 	case rest[0] == "blobs" && len(rest) == 2:
-		if content, found := c.s.git(r, "cat-file", "blob", rest[1]); found && len(rest[1]) == 40 {
+		if !isObjectID(rest[1]) {
+			return notFound()
+		}
+		if content, found := c.s.git(r, "cat-file", "blob", rest[1]); found {
 			return ok(object{{"sha", rest[1]}, {"node_id", nodeID("B", r.id)}, {"size", len(content)}, {"url", r.url() + "/git/blobs/" + rest[1]},
 				{"content", wrapped(content)}, {"encoding", "base64"}})
 		}
 	}
 	return notFound()
+}
+
+// isObjectID tells a whole object id from what git might take for an option.
+func isObjectID(text string) bool {
+	return len(text) == 40 && strings.Trim(text, "0123456789abcdef") == ""
 }
 
 func refView(r *repo, f ref) object {
@@ -202,11 +210,14 @@ func (c *call) createRef(r *repo) *answer {
 	if _, exists := c.s.sha(r, in.Ref); exists {
 		return refuse(http.StatusUnprocessableEntity, "Reference already exists", docREST)
 	}
-	if _, done := c.s.git(r, "update-ref", "--", in.Ref, in.SHA); !done || !strings.HasPrefix(in.Ref, "refs/") {
+	if !strings.HasPrefix(in.Ref, "refs/") {
+		return refuse(http.StatusUnprocessableEntity, "Reference name must start with 'refs/'.", docREST)
+	}
+	if _, done := c.s.git(r, "update-ref", "--", in.Ref, in.SHA); !done {
 		return refuse(http.StatusUnprocessableEntity, "Object does not exist", docREST)
 	}
-	r.git.refs, r.updated = nil, c.s.tick()
-	return created(refView(r, ref{in.Ref, in.SHA})[:4]).since(r.updated)
+	c.s.moved(r)
+	return created(refView(r, ref{in.Ref, in.SHA}))
 }
 
 func (c *call) changeRef(r *repo, name string) *answer {
@@ -227,7 +238,7 @@ func (c *call) changeRef(r *repo, name string) *answer {
 	if _, done := c.s.git(r, args...); !done {
 		return refuse(http.StatusUnprocessableEntity, "Object does not exist", docREST)
 	}
-	r.git.refs, r.updated = nil, c.s.tick()
+	c.s.moved(r)
 	if c.method == http.MethodDelete {
 		return noContent()
 	}

@@ -63,7 +63,7 @@ func (c *call) issueList(r *repo) *answer {
 			return true
 		}
 		for name := range strings.SplitSeq(labels, ",") {
-			if !slices.ContainsFunc(i.labels, func(l *label) bool { return strings.EqualFold(l.name, name) }) {
+			if !i.labelled(name) {
 				return false
 			}
 		}
@@ -232,70 +232,4 @@ func (c *call) issueLabels(r *repo, i *issue) *answer {
 		return ok(labelViews(r, i.labels))
 	}
 	return notFound()
-}
-
-func (c *call) pulls(r *repo, rest []string) *answer {
-	if len(rest) == 0 {
-		return c.pullList(r)
-	}
-	i := r.issue(rest[0])
-	if i == nil || i.pull == nil {
-		return notFound()
-	}
-	switch {
-	case len(rest) == 1 && c.method == http.MethodGet && (c.media.parameter == "diff" || c.media.parameter == "patch"):
-		return c.pullText(r, i)
-	case len(rest) == 1 && c.method == http.MethodGet:
-		return ok(c.s.pullView(r, i, c, true)).since(i.updated)
-	case len(rest) == 1 && c.method == http.MethodPatch:
-		if a := c.editIssue(r, i); a.status != http.StatusOK {
-			return a
-		}
-		return ok(c.s.pullView(r, i, c, true)).since(i.updated)
-	case len(rest) == 2 && c.method == http.MethodGet && (rest[1] == "reviews" || rest[1] == "comments"):
-		return ok([]any{})
-	case len(rest) == 2 && c.method == http.MethodGet && rest[1] == "requested_reviewers":
-		return ok(object{{"users", []any{}}, {"teams", []any{}}})
-	}
-	return notFound()
-}
-
-func (c *call) pullList(r *repo) *answer {
-	switch c.method {
-	case http.MethodGet:
-		found := c.selected(r, func(i *issue) bool { return i.pull != nil })
-		return page(c, found, r.numericURL()+"/pulls", listOf(func(i *issue) object { return c.s.pullView(r, i, c, false) }))
-	case http.MethodPost:
-		if refusal := c.requireWrite(r, "pull_requests=write"); refusal != nil {
-			return refusal
-		}
-		var in struct{ Title, Body, Head, Base string }
-		if refusal := c.decode(&in); refusal != nil {
-			return refusal
-		}
-		if _, found := c.s.sha(r, "refs/heads/"+in.Head); !found {
-			return invalid("PullRequest", "head", "invalid")
-		}
-		if _, found := c.s.sha(r, "refs/heads/"+in.Base); !found {
-			return invalid("PullRequest", "base", "invalid")
-		}
-		i := c.s.openIssue(r, in.Title, in.Body, c.s.account(c.viewer.login))
-		i.pull = &pull{head: in.Head, base: in.Base}
-		return created(c.s.pullView(r, i, c, true))
-	}
-	return notFound()
-}
-
-// pullText is the diff or patch. Its ETag never follows the formula (observed).
-func (c *call) pullText(r *repo, i *issue) *answer {
-	args := []string{"diff", i.pull.base + "..." + i.pull.head}
-	if c.media.parameter == "patch" {
-		args = []string{"format-patch", "--stdout", i.pull.base + ".." + i.pull.head}
-	}
-	out, found := c.s.git(r, args...)
-	if !found {
-		return notFound()
-	}
-	return &answer{status: http.StatusOK, tagging: tagOpaque, body: out, modified: i.updated,
-		header: http.Header{"Content-Type": {c.media.spelled + "; charset=utf-8"}}}
 }

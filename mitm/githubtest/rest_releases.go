@@ -17,12 +17,7 @@ func (c *call) releases(r *repo, rest []string) *answer {
 	case len(rest) == 0 && c.method == http.MethodPost:
 		return c.createRelease(r)
 	case len(rest) == 1 && rest[0] == "latest":
-		for _, rel := range slices.Backward(r.releases) {
-			if !rel.draft && !rel.prerelease {
-				return c.oneRelease(r, rel)
-			}
-		}
-		return notFound()
+		return c.oneRelease(r, r.latestRelease())
 	case len(rest) >= 2 && rest[0] == "tags":
 		tag := strings.Join(rest[1:], "/")
 		return c.oneRelease(r, r.release(func(rel *release) bool { return rel.tag == tag && !rel.draft }))
@@ -38,6 +33,16 @@ func (c *call) releases(r *repo, rest []string) *answer {
 		}
 	}
 	return notFound()
+}
+
+// latestRelease is nil when there is none that is neither a draft nor a prerelease.
+func (r *repo) latestRelease() *release {
+	for _, rel := range slices.Backward(r.releases) {
+		if !rel.draft && !rel.prerelease {
+			return rel
+		}
+	}
+	return nil
 }
 
 func (c *call) oneRelease(r *repo, rel *release) *answer {
@@ -56,6 +61,7 @@ func (c *call) oneRelease(r *repo, rel *release) *answer {
 		if refusal := c.decodeRelease(rel); refusal != nil {
 			return refusal
 		}
+		c.tagRelease(r, rel)
 		return ok(rel.view(r, c))
 	case http.MethodDelete:
 		if refusal := c.requireWrite(r, "contents=write"); refusal != nil {
@@ -95,11 +101,20 @@ func (c *call) createRelease(r *repo) *answer {
 	}
 	rel.id, rel.created = c.s.id(), c.s.tick()
 	r.releases = append(r.releases, rel)
-	if _, exists := c.s.sha(r, "refs/tags/"+rel.tag); !exists && !rel.draft {
-		c.s.git(r, "update-ref", "--", "refs/tags/"+rel.tag, "refs/heads/main")
-		r.git.refs = nil
-	}
+	c.tagRelease(r, rel)
 	return created(rel.view(r, c))
+}
+
+// tagRelease makes the tag of a release that is published, at its target, where
+// there is none yet.
+func (c *call) tagRelease(r *repo, rel *release) {
+	if _, exists := c.s.sha(r, "refs/tags/"+rel.tag); exists || rel.draft {
+		return
+	}
+	if sha, found := c.s.sha(r, rel.target); found {
+		c.s.git(r, "update-ref", "--", "refs/tags/"+rel.tag, sha)
+		c.s.moved(r)
+	}
 }
 
 // asset answers one asset: as JSON, or with Accept: application/octet-stream as a

@@ -3,6 +3,7 @@ package githubtest
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -76,11 +77,14 @@ func (c *call) repo(r *repo) *answer {
 		if refusal := c.decode(&change); refusal != nil {
 			return refusal
 		}
+		if change.Name != nil && !strings.EqualFold(*change.Name, r.name) && !c.s.rename(r, r.owner.login+"/"+*change.Name) {
+			return invalid("Repository", "name", "custom")
+		}
 		if change.Description != nil {
 			r.description = *change.Description
 		}
 		r.updated = c.s.tick()
-		return ok(r.full(c.viewer)).since(r.updated)
+		return ok(r.full(c.viewer))
 	}
 	return notFound()
 }
@@ -198,23 +202,32 @@ func (c *call) statusList(r *repo, revision string) *answer {
 	return page(c, c.statusesOf(r, sha), r.numericURL()+"/commits/"+sha+"/statuses", listOf(func(t *status) object { return t.view(r) }))
 }
 
-func (c *call) combinedStatus(r *repo, sha string) *answer {
-	state, latest := "pending", []object{}
-	seen := map[string]bool{}
+// latestStatuses is the newest status of each context, newest first.
+func (c *call) latestStatuses(r *repo, sha string) []*status {
+	var latest []*status
 	for _, t := range c.statusesOf(r, sha) {
-		if seen[t.ctx] {
-			continue
-		}
-		seen[t.ctx] = true
-		latest = append(latest, t.view(r))
-		switch {
-		case t.state == "failure" || t.state == "error":
-			state = "failure"
-		case t.state == "success" && len(latest) == 1:
-			state = "success"
+		if !slices.ContainsFunc(latest, func(newer *status) bool { return newer.ctx == t.ctx }) {
+			latest = append(latest, t)
 		}
 	}
-	return ok(object{{"state", state}, {"statuses", latest}, {"sha", sha}, {"total_count", len(latest)}, {"repository", r.view(c.viewer)},
+	return latest
+}
+
+// combinedStatus is failure if any context failed, success if all succeeded, and
+// pending otherwise (documented).
+func (c *call) combinedStatus(r *repo, sha string) *answer {
+	views, worst, pending := []object{}, "success", false
+	for _, t := range c.latestStatuses(r, sha) {
+		views = append(views, t.view(r))
+		pending = pending || t.state == "pending"
+		if t.state == "failure" || t.state == "error" {
+			worst = "failure"
+		}
+	}
+	if worst == "success" && (pending || len(views) == 0) {
+		worst = "pending"
+	}
+	return ok(object{{"state", worst}, {"statuses", views}, {"sha", sha}, {"total_count", len(views)}, {"repository", r.view(c.viewer)},
 		{"commit_url", r.url() + "/commits/" + sha}, {"url", r.url() + "/commits/" + sha + "/status"}})
 }
 
@@ -251,10 +264,18 @@ func (c *call) checkRunList(r *repo, sha string) *answer {
 
 // AddCheckRun puts a completed check run on the head of main.
 func (s *Server) AddCheckRun(fullName, name, conclusion string) {
+	s.AddCheckRunAt(fullName, "main", name, conclusion)
+}
+
+// AddCheckRunAt puts a completed check run on a branch's head, a tag or a commit.
+func (s *Server) AddCheckRunAt(fullName, revision, name, conclusion string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.mustRepo(fullName)
-	sha, _ := s.sha(r, "main")
+	sha, found := s.sha(r, revision)
+	if !found {
+		panic("githubtest: no commit " + revision + " in " + fullName)
+	}
 	r.checks = append(r.checks, &checkRun{id: s.id(), sha: sha, name: name, conclusion: conclusion, title: name, created: s.tick()})
 }
 
@@ -269,6 +290,7 @@ func (c *call) repoEvents(r *repo, rest []string) *answer {
 	}
 	a := page(c, newest, r.numericURL()+"/events", listOf(func(o object) object { return o }))
 	a.since(r.updated)
+	a.events = true
 	set(a.header, "X-Poll-Interval", "60")
 	return a
 }

@@ -123,6 +123,12 @@ func (seen Seen) placesOf(secret string) []string {
 			places = append(places, place)
 		}
 	}
+	addFolded := func(place, text string) { // what HTTP writes in its own case
+		if strings.Contains(strings.ToLower(text), strings.ToLower(secret)) {
+			places = append(places, place)
+		}
+	}
+	addFolded("host", seen.Host)
 	add("path", seen.Path)
 	if plain, err := url.PathUnescape(seen.Path); err == nil && plain != seen.Path {
 		add("decoded path", plain)
@@ -137,7 +143,7 @@ func (seen Seen) placesOf(secret string) []string {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		add("header name", name)
+		addFolded("header name", name)
 		for _, value := range seen.Header[name] {
 			add("header "+name, value)
 			if scheme, rest, ok := strings.Cut(value, " "); ok && strings.EqualFold(scheme, "basic") {

@@ -34,8 +34,8 @@ type Server struct {
 	authority *authority
 	client    *http.Client
 	now       func() time.Time
-	lists     bool // If-None-Match may name several validators
-	handlers  sync.WaitGroup
+	lists     bool           // If-None-Match may name several validators
+	handlers  sync.WaitGroup // added to under mu, and not after Close
 
 	interceptMu sync.RWMutex
 	intercept   func(http.ResponseWriter, *http.Request) bool
@@ -48,6 +48,7 @@ type Server struct {
 	opaque     bool
 	gitRoot    string
 	ownGitRoot bool // made by us, removed by Close
+	closed     bool
 	log        []*record
 	requests   int
 }
@@ -105,6 +106,9 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 // Close stops the server, waits for its handlers and removes what it wrote,
 // except under a folder named by WithGitRoot.
 func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	s.client.CloseIdleConnections()
 	s.http.Close()
 	s.handlers.Wait()
@@ -127,7 +131,9 @@ func (s *Server) Intercept(f func(w http.ResponseWriter, r *http.Request) bool) 
 
 // ServeHTTP plays the host that the request names.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.handlers.Add(1)
+	if !s.enter() {
+		panic(http.ErrAbortHandler)
+	}
 	defer s.handlers.Done()
 	host := hostOf(r)
 	rec := s.record(r, host)
@@ -160,6 +166,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.Error(w, "unknown host "+host, http.StatusMisdirectedRequest)
 	}
+}
+
+// enter counts a handler in, unless the server is closed: one that came later
+// would make the temporary folder anew.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.handlers.Add(1)
+	return true
 }
 
 // complain makes a bug of the server's heard: net/http would log it where

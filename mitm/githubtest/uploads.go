@@ -92,10 +92,12 @@ func (s *Server) upload(r *http.Request, v viewer, rp *repo, rel *release, conte
 	rel.assets = append(rel.assets, a)
 	done := reply(http.StatusCreated, a.view(rp, rel))
 	h := done.header
-	set(h, "ETag", `"`+formula(r.Header, varyViewer, done.body)+`"`)
+	// Observed: the ETag is weak and that of the asset by itself, which makes
+	// it the API's formula; there is but one Vary line.
+	set(h, "ETag", `W/"`+formula(r.Header, varyViewer, done.body)+`"`)
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Last-Modified", a.created.UTC().Format(http.TimeFormat))
-	h["Vary"] = []string{varyViewer, varySecond}
+	h["Vary"] = []string{varyViewer}
 	set(h, "X-GitHub-Media-Type", "github.v3; format=json")
 	set(h, "X-GitHub-Request-Id", s.requestID())
 	v.identityHeaders(h)

@@ -3,6 +3,7 @@ package githubtest
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -156,6 +157,15 @@ func (i *issue) htmlURL(r *repo) string {
 	return fmt.Sprintf("%s/issues/%d", r.html(), i.number)
 }
 
+// reason is why an issue is closed, in the case that REST or GraphQL has, or nil.
+// A pull request has none.
+func (i *issue) reason(spelled func(string) string) any {
+	if i.open || i.pull != nil {
+		return nil
+	}
+	return spelled("completed")
+}
+
 func (i *issue) nodeID() string {
 	if i.pull != nil {
 		return nodeID("PR", i.id)
@@ -173,8 +183,8 @@ func (i *issue) association(r *repo) string {
 	return "NONE"
 }
 
-// view is an issue, or a pull request as an issue. The new API version drops a
-// member, standing in for that version's own list of removals.
+// view is an issue, or a pull request as an issue. Version 2026-03-10 has no
+// assignee beside assignees (documented).
 func (i *issue) view(r *repo, c *call) object {
 	u := fmt.Sprintf("%s/issues/%d", r.url(), i.number)
 	o := object{
@@ -194,7 +204,7 @@ func (i *issue) view(r *repo, c *call) object {
 	o = append(o, c.text(i.body)...)
 	o = append(o, object{
 		{"closed_by", nil}, {"reactions", reactions(u)}, {"timeline_url", u + "/timeline"},
-		{"performed_via_github_app", nil}, {"state_reason", nil},
+		{"performed_via_github_app", nil}, {"state_reason", i.reason(strings.ToLower)},
 	}...)
 	if c.version == versionNew {
 		o = o.without("assignee")
@@ -237,7 +247,8 @@ func (m *comment) view(r *repo, i *issue, c *call) object {
 	return append(o, object{{"reactions", reactions(u)}, {"performed_via_github_app", nil}}...)
 }
 
-// pullView is a pull request as such.
+// pullView is a pull request as such; whole is by itself, which has members that
+// a list leaves out.
 func (s *Server) pullView(r *repo, i *issue, c *call, whole bool) object {
 	u := fmt.Sprintf("%s/pulls/%d", r.url(), i.number)
 	head, _ := s.sha(r, i.pull.head)
@@ -262,14 +273,15 @@ func (s *Server) pullView(r *repo, i *issue, c *call, whole bool) object {
 		{"author_association", i.association(r)}, {"auto_merge", nil}, {"active_lock_reason", nil},
 	}...)
 	if whole {
+		changes := s.changes(r, i)
 		o = append(o, object{
 			{"merged", false}, {"mergeable", true}, {"rebaseable", true}, {"mergeable_state", "clean"}, {"merged_by", nil},
-			{"comments", len(i.comments)}, {"review_comments", 0}, {"maintainer_can_modify", false}, {"commits", 1},
-			{"additions", 1}, {"deletions", 0}, {"changed_files", 1},
+			{"comments", len(i.comments)}, {"review_comments", 0}, {"maintainer_can_modify", false}, {"commits", len(s.pullCommits(r, i))},
+			{"additions", changes.additions}, {"deletions", changes.deletions}, {"changed_files", len(changes.files)},
 		}...)
 	}
 	if c.version == versionNew {
-		o = o.without("assignee")
+		o = o.without("assignee", "merge_commit_sha")
 	}
 	return o
 }
@@ -280,12 +292,16 @@ func (rel *release) view(r *repo, c *call) object {
 	for _, a := range rel.assets {
 		assets = append(assets, a.view(r, rel))
 	}
+	published := stamp(rel.created)
+	if rel.draft {
+		published = nil
+	}
 	o := object{
 		{"url", u}, {"assets_url", u + "/assets"},
 		{"upload_url", fmt.Sprintf("https://%s/repos/%s/releases/%d/assets{?name,label}", hostUploads, r.fullName(), rel.id)},
 		{"html_url", r.html() + "/releases/tag/" + rel.tag}, {"id", rel.id}, {"author", rel.author.view()}, {"node_id", nodeID("RE", rel.id)},
 		{"tag_name", rel.tag}, {"target_commitish", rel.target}, {"name", rel.name}, {"draft", rel.draft}, {"immutable", false},
-		{"prerelease", rel.prerelease}, {"created_at", stamp(rel.created)}, {"updated_at", stamp(rel.created)}, {"published_at", stamp(rel.created)}, {"assets", assets},
+		{"prerelease", rel.prerelease}, {"created_at", stamp(rel.created)}, {"updated_at", stamp(rel.created)}, {"published_at", published}, {"assets", assets},
 		{"tarball_url", r.url() + "/tarball/" + rel.tag}, {"zipball_url", r.url() + "/zipball/" + rel.tag},
 	}
 	return append(o, c.text(rel.body)...)
@@ -308,6 +324,8 @@ func (t *status) view(r *repo) object {
 	}
 }
 
+func (k *checkRun) htmlURL(r *repo) string { return fmt.Sprintf("%s/runs/%d", r.html(), k.id) }
+
 func (k *checkRun) view(r *repo) object {
 	var conclusion, completed any
 	state := "in_progress"
@@ -316,7 +334,7 @@ func (k *checkRun) view(r *repo) object {
 	}
 	return object{
 		{"id", k.id}, {"name", k.name}, {"node_id", nodeID("CR", k.id)}, {"head_sha", k.sha}, {"external_id", ""},
-		{"url", fmt.Sprintf("%s/check-runs/%d", r.url(), k.id)}, {"html_url", fmt.Sprintf("%s/runs/%d", r.html(), k.id)},
+		{"url", fmt.Sprintf("%s/check-runs/%d", r.url(), k.id)}, {"html_url", k.htmlURL(r)},
 		{"details_url", nil}, {"status", state}, {"conclusion", conclusion}, {"started_at", stamp(k.created)}, {"completed_at", completed},
 		{"output", object{{"title", k.title}, {"summary", nil}, {"text", nil}, {"annotations_count", 0}, {"annotations_url", fmt.Sprintf("%s/check-runs/%d/annotations", r.url(), k.id)}}},
 		{"check_suite", nil}, {"app", nil}, {"pull_requests", []any{}},
