@@ -59,7 +59,9 @@ func newHouse(t *testing.T, bin string) *house {
 	h.write("github.pem", string(h.github.CAPEM()))
 	h.github.Intercept(h.gate.intercept)
 	h.furnish()
-	h.relay = relay(t, h.github.Addr())
+	var stop func()
+	h.relay, stop = h.github.Relay()
+	t.Cleanup(stop)
 	h.daemon = newDaemon(t, filepath.Join(bin, "octopool"), h.config,
 		[]string{"PATH=" + os.Getenv("PATH"), h.systemRoots(), "BOT_PAT=" + h.pats["bot"], "HUB_PAT=" + h.pats["hub"]})
 	h.write("octopool.toml", h.configuration())

@@ -1,35 +1,35 @@
-package e2e
+package githubtest
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"testing"
 )
 
-// relay is the smallest proxy there is: whatever a CONNECT names, it connects to addr.
-// Through it a program talks to the stand-in as it would to GitHub without octopool.
-func relay(t *testing.T, addr string) (url string) {
-	t.Helper()
+// Relay starts the smallest proxy there is: whatever host a CONNECT names, it leads to the
+// server. A program that is told of it in HTTPS_PROXY talks to the server as it would
+// to GitHub, with nothing of anybody's in between. stop ends it. It panics when it cannot
+// listen, as New does.
+func (s *Server) Relay() (url string, stop func()) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		panic(fmt.Sprintf("githubtest: %v", err))
 	}
-	t.Cleanup(func() { listener.Close() })
 	go func() {
 		for {
 			client, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			go relayOne(client, addr)
+			go relay(client, s.Addr())
 		}
 	}()
-	return "http://" + listener.Addr().String()
+	return "http://" + listener.Addr().String(), func() { listener.Close() }
 }
 
-func relayOne(client net.Conn, addr string) {
+func relay(client net.Conn, addr string) {
 	defer client.Close()
 	reader := bufio.NewReader(client)
 	if r, err := http.ReadRequest(reader); err != nil || r.Method != http.MethodConnect {

@@ -1,55 +1,11 @@
 package githubtest
 
 import (
-	"bufio"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 )
-
-// relay is the smallest proxy there is: it sends every CONNECT to the server.
-func relay(t *testing.T, s *Server) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go relayOne(conn, s.Addr())
-		}
-	}()
-	return "http://" + listener.Addr().String()
-}
-
-func relayOne(client net.Conn, addr string) {
-	defer client.Close()
-	reader := bufio.NewReader(client)
-	if r, err := http.ReadRequest(reader); err != nil || r.Method != http.MethodConnect {
-		io.WriteString(client, "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n")
-		return
-	}
-	server, err := net.Dial("tcp", addr)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n")
-	go func() {
-		io.Copy(server, reader)
-		server.(*net.TCPConn).CloseWrite()
-	}()
-	io.Copy(client, server)
-}
 
 // A shell runs real programs against the server, with nothing of the machine's
 // own configuration.
@@ -66,7 +22,8 @@ func newShell(t *testing.T, s *Server, token string) shell {
 	if err := os.WriteFile(ca, s.CAPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	proxy := relay(t, s)
+	proxy, stop := s.Relay()
+	t.Cleanup(stop)
 	return shell{t, dir, []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GH_CONFIG_DIR=" + dir, "GH_TOKEN=" + token, "GH_NO_UPDATE_NOTIFIER=1", "NO_COLOR=1",
 		"HTTPS_PROXY=" + proxy, "https_proxy=" + proxy, "SSL_CERT_FILE=" + ca, "GIT_SSL_CAINFO=" + ca, "CURL_CA_BUNDLE=" + ca,
