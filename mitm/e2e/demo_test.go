@@ -149,7 +149,7 @@ func TestDemo(t *testing.T) {
 		if n[0] == 0 {
 			t.Errorf("%s asked nothing", name)
 		}
-		if reads := name != "ci"; reads && n[2] == 0 {
+		if name != "ci" && n[2] == 0 {
 			t.Errorf("%s read what ci had read, and saved nothing", name)
 		}
 		for i := range n {

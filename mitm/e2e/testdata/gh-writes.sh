@@ -28,4 +28,5 @@ gh api repos/acme/api/issues/1 --jq .title
 gh api repos/acme/api/issues -f title='One more' --jq '.number'
 
 echo 'authors of all writes:'
-github saw | grep -E '^(POST|PATCH|DELETE) (api|uploads)' | sed 's/.* as \([^,]*\),.*/\1/' | sort -u | a_user
+# (A request that gh gave up before it was answered has no author.)
+github saw | grep -E '^(POST|PATCH|DELETE) (api|uploads)[^ ]*: [1-9]' | sed 's/.* as \([^,]*\),.*/\1/' | sort -u | a_user
