@@ -95,7 +95,7 @@ func TestAddresses(t *testing.T) {
 }
 
 func TestTunnelRules(t *testing.T) {
-	for _, text := range []string{"*", "github", "example.com", "*.example.com", "Registry.NPMjs.org", "under_score.example", "localhost", "10.0.0.7", "2001:db8::7"} {
+	for _, text := range []string{"*", "github", "example.com", "*.example.com", "Packages.Example.com", "under_score.example", "localhost", "10.0.0.7", "2001:db8::7"} {
 		if err := checkTunnelRule(text); err != nil {
 			t.Error(err)
 		}
