@@ -53,7 +53,8 @@ func (v views) offer(poolName, credential string) *store.Representation {
 
 // without is v less one view.
 func (v views) without(view *store.Representation) views {
-	return slices.DeleteFunc(v, func(r store.Representation) bool { return r.Body == view.Body })
+	gone := view.Body // view may be one of v, which moves
+	return slices.DeleteFunc(v, func(r store.Representation) bool { return r.Body == gone })
 }
 
 func vouchedBy(view *store.Representation, poolName, credential string) bool {
