@@ -254,10 +254,46 @@ func testPiecesGoOutAsTheyCome(t *testing.T, length string) {
 			if _, err := io.ReadFull(resp.Body, piece); string(piece) != want {
 				t.Errorf("%s: %q, %v; want %q", name, piece, err, want)
 			}
-			heard <- struct{}{}
+			select {
+			case heard <- struct{}{}:
+			case <-time.After(10 * time.Second):
+				t.Fatalf("%s: GitHub does not wait any more", name)
+			}
 		}
 		if rest, err := io.ReadAll(resp.Body); len(rest) > 0 || err != nil {
 			t.Errorf("%s: then %q, %v", name, rest, err)
+		}
+		resp.Body.Close()
+	}
+}
+
+// GitHub may answer before it has all of a body, as it does to a push that it refuses.
+// The body still goes where it was going.
+func TestAnAnswerMayComeBeforeTheBody(t *testing.T) {
+	s := start(t, fixed(t, "HTTP/2.0", func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "early")
+		flush(w)
+		body, err := io.ReadAll(r.Body)
+		fmt.Fprintf(w, " %s %v", body, err)
+	}))
+	for name, c := range map[string]*http.Client{"HTTP/2": s.client(ciToken), "HTTP/1.1": s.client(ciToken, overHTTP1)} {
+		c.Timeout = 10 * time.Second // what does not come is a failure and not a wait
+		body, rest := io.Pipe()
+		t.Cleanup(func() { rest.CloseWithError(io.ErrUnexpectedEOF) })
+		resp, err := c.Post("https://github.com/acme/web.git/git-receive-pack", "application/x-git-receive-pack-request", body)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		early := make([]byte, len("early"))
+		if _, err := io.ReadFull(resp.Body, early); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		go func() {
+			io.WriteString(rest, "the body")
+			rest.Close()
+		}()
+		if text, err := io.ReadAll(resp.Body); string(text) != " the body <nil>" || err != nil {
+			t.Errorf("%s: GitHub got %q, %v", name, text, err)
 		}
 		resp.Body.Close()
 	}

@@ -33,6 +33,9 @@ type record struct {
 func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *record {
 	rec := &record{ResponseWriter: w, control: http.NewResponseController(w), start: time.Now()}
 	if r.Body != nil && r.Body != http.NoBody {
+		// GitHub may answer before it has all of the body. HTTP/1.1 would take the rest
+		// of it from whoever sends it on, and so break that request and its answer off.
+		rec.control.EnableFullDuplex()
 		r.Body = &awaited{ReadCloser: r.Body, control: rec.control}
 	}
 	return rec
