@@ -24,10 +24,7 @@ func (x *Exchange) forward(ctx context.Context, g policy.Grant, in *http.Request
 	if err != nil {
 		return nil, err
 	}
-	if mayWrite(r, body) {
-		x.writes.note(r, x.now())
-		defer func() { x.writes.note(r, x.now()) }()
-	}
+	defer x.writing(r, body)()
 	for {
 		lease, err := x.Pools.Lease(wantOf(g))
 		if err != nil {
@@ -60,10 +57,7 @@ func (x *Exchange) pass(ctx context.Context, g policy.Grant, in *http.Request) (
 	if err != nil {
 		return nil, err
 	}
-	if r := g.Request(); mayWrite(r, body) {
-		x.writes.note(r, x.now())
-		defer func() { x.writes.note(r, x.now()) }()
-	}
+	defer x.writing(g.Request(), body)()
 	out := x.outgoing(ctx, g, in, body)
 	if g.Presents() == policy.Own {
 		out.Header["Authorization"] = in.Header["Authorization"]
@@ -120,6 +114,15 @@ func (x *Exchange) outgoing(ctx context.Context, g policy.Grant, in *http.Reques
 // must know its encoding. git and files are passed on unseen.
 func readsAnswer(k policy.Kind) bool {
 	return k == policy.KindREST || k == policy.KindGraphQL || k == policy.KindUpload
+}
+
+// writing notes what may be a write, now and when it was answered.
+func (x *Exchange) writing(r policy.Request, b body) (answered func()) {
+	if !mayWrite(r, b) {
+		return func() {}
+	}
+	x.writes.note(r, x.now())
+	return func() { x.writes.note(r, x.now()) }
 }
 
 // mayWrite reports whether the request may change what others read. A GraphQL document
