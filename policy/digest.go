@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"strings"
 )
 
 // A Digest is the SHA-256 of a token. Clients are registered by it, so that
@@ -19,7 +18,7 @@ func DigestOf(token string) Digest { return sha256.Sum256([]byte(token)) }
 // repeats the text, which may be the token itself, put in the wrong place.
 func ParseDigest(text string) (Digest, error) {
 	var d Digest
-	if looksLikeToken(text) {
+	if LooksLikeToken(text) {
 		return d, fmt.Errorf("this looks like a token, not like its SHA-256: write the %d hexadecimal digits, and take the token for known to all who could read it here", hex.EncodedLen(len(d)))
 	}
 	if len(text) != hex.EncodedLen(len(d)) {
@@ -29,15 +28,6 @@ func ParseDigest(text string) (Digest, error) {
 		return Digest{}, fmt.Errorf("want the %d hexadecimal digits of a token's SHA-256, have something else among them", hex.EncodedLen(len(d)))
 	}
 	return d, nil
-}
-
-func looksLikeToken(text string) bool {
-	for _, prefix := range append([]string{ownPrefix, "ghr_"}, prefixes...) {
-		if strings.HasPrefix(text, prefix) {
-			return true
-		}
-	}
-	return false
 }
 
 // String returns 64 small hexadecimal digits.

@@ -53,6 +53,32 @@ var prefixes = []string{"ghp_", "github_pat_", "gho_", "ghu_", "ghs_"}
 // of GitHub's, so that it is known for ours when its client is gone.
 const mark = "octo"
 
+// LooksLikeToken reports whether a text begins as a token does, one of GitHub's or of
+// octopool's own: written where something else belongs, it is told of and not repeated.
+func LooksLikeToken(text string) bool {
+	_, found := afterPrefix(text)
+	return found || strings.HasPrefix(text, ownPrefix)
+}
+
+// MadeHere reports whether a token is one that [NewToken] makes, of this octopool or
+// another: it is nothing to present to GitHub. What is said of the mark in tokens of
+// GitHub's own holds here too: one in 15 million is taken for ours.
+func MadeHere(token string) bool {
+	body, _ := afterPrefix(token)
+	return strings.HasPrefix(body, mark) || strings.HasPrefix(token, ownPrefix)
+}
+
+// afterPrefix is what follows a prefix of GitHub's tokens, those that renew others
+// included.
+func afterPrefix(token string) (body string, found bool) {
+	for _, prefix := range append([]string{"ghr_"}, prefixes...) {
+		if body, found = strings.CutPrefix(token, prefix); found {
+			return body, true
+		}
+	}
+	return "", false
+}
+
 // shapedLikeGitHubs reports whether token may be one of GitHub's own: a
 // documented prefix and enough of the documented alphabet, or the 40 hex digits
 // of the time before prefixes. A token that octopool has made is none, also

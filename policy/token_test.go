@@ -136,10 +136,16 @@ func TestNewTokenHasGitHubsShape(t *testing.T) {
 		if err != nil || !regexp.MustCompile(shape).MatchString(token) {
 			t.Errorf("NewToken(%q) = %q, %v; want %s", prefix, token, err, shape)
 		}
+		if !policy.MadeHere(token) || !policy.LooksLikeToken(token) {
+			t.Errorf("octopool does not know its own token with %s", prefix)
+		}
 		other, _ := policy.NewToken(prefix, rand.Reader)
 		if token == other {
 			t.Errorf("NewToken(%q) made %q twice", prefix, token)
 		}
+	}
+	if policy.MadeHere("ghp_"+strings.Repeat("x", 36)) || policy.LooksLikeToken("GITHUB_PAT_BOT") {
+		t.Error("what is not made here is taken for it")
 	}
 	for _, prefix := range []string{"", "ghr_", "ghp", "GHP_", "xyz_"} {
 		if token, err := policy.NewToken(prefix, rand.Reader); err == nil {

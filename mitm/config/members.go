@@ -49,7 +49,7 @@ func (s *settler) credentials(f File) []pool.Credential {
 			continue
 		}
 		token := s.secret(in(at, "pat"), c.PAT)
-		if madeHere(token.Reveal()) {
+		if policy.MadeHere(token.Reveal()) {
 			s.wrong(in(at, "pat"), "%s: this is the token of an octopool client, not of GitHub", is)
 		}
 		out = append(out, pool.Credential{Name: c.Name, GitHub: strings.ToLower(c.GitHub), Pool: c.Pool, Owners: c.Owners, Token: token})

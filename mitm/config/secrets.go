@@ -27,7 +27,7 @@ func (s *settler) secret(key, reference string) policy.Secret {
 	kind, name, _ := strings.Cut(reference, ":")
 	var text string
 	switch {
-	case looksLikeToken(name), kind != "env" && kind != "file", name == "":
+	case policy.LooksLikeToken(name), kind != "env" && kind != "file", name == "":
 		s.wrong(key, "write a reference, env:NAME or file:PATH, not the secret itself")
 		return policy.Secret{}
 	case kind == "file":
@@ -54,24 +54,6 @@ func (s *settler) secret(key, reference string) policy.Secret {
 		return policy.Secret{}
 	}
 	return policy.NewSecret(text)
-}
-
-// prefixes are those of GitHub's tokens and of octopool's own.
-func prefixes() []string {
-	return []string{"ghp_", "github_pat_", "gho_", "ghu_", "ghs_", "ghr_", "octopool_"}
-}
-
-// looksLikeToken reports whether a text that should name a token may be one.
-func looksLikeToken(text string) bool {
-	return slices.ContainsFunc(prefixes(), func(p string) bool { return strings.HasPrefix(text, p) })
-}
-
-// madeHere reports whether a token is one that octopool makes for its clients: those
-// that look like GitHub's go on with "octo" after the prefix.
-func madeHere(token string) bool {
-	return strings.HasPrefix(token, "octopool_") || slices.ContainsFunc(prefixes(), func(p string) bool {
-		return strings.HasPrefix(token, p+"octo")
-	})
 }
 
 // fromEnvironment are the credentials that the environment names: GITHUB_PAT_NAME, and

@@ -103,25 +103,6 @@ func TestCredentialsThatCannotBe(t *testing.T) {
 	}
 }
 
-// TestTokensMadeHereAreKnown keeps the list of prefixes in step with policy.
-func TestTokensMadeHereAreKnown(t *testing.T) {
-	for _, prefix := range prefixes() {
-		if prefix == "ghr_" {
-			continue // octopool makes none: they are for nothing but renewing others
-		}
-		token, err := policy.NewToken(prefix, strings.NewReader(strings.Repeat("octopool", 100)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !madeHere(token) || !looksLikeToken(token) {
-			t.Errorf("octopool does not know its own token with %s", prefix)
-		}
-	}
-	if madeHere("ghp_"+strings.Repeat("x", 36)) || looksLikeToken("GITHUB_PAT_BOT") {
-		t.Error("what is not made here is taken for it")
-	}
-}
-
 func TestRelativePathsStartAtTheFile(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "bot.pat"), []byte("ghp_bot\n"), 0o600); err != nil {
