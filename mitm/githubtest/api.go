@@ -24,6 +24,10 @@ type answer struct {
 	status   int
 	header   http.Header
 	body     []byte
+	message  string            // of a refusal, for hosts that do not speak JSON
+	doc      string            // its documentation_url
+	spent    bool              // nothing remains, whatever the budget says
+	last     map[string]string // headers set after all others
 	tagging  tagging
 	gitID    string // for tagGit
 	modified time.Time
@@ -59,7 +63,7 @@ func noContent() *answer { return &answer{status: http.StatusNoContent, header: 
 // refuse is an error in GitHub's shape: no ETag, no Cache-Control (observed).
 func refuse(status int, message, doc string) *answer {
 	a := reply(status, object{{"message", message}, {"documentation_url", doc}, {"status", strconv.Itoa(status)}})
-	a.tagging = tagNone
+	a.tagging, a.message, a.doc = tagNone, message, doc
 	return a
 }
 
@@ -73,13 +77,6 @@ func invalid(resource, field, code string) *answer {
 		{"documentation_url", docREST}, {"status", "422"},
 	})
 	a.tagging = tagNone
-	return a
-}
-
-// forbidden is what a fine-grained token without the permission is told.
-func forbidden(permission string) *answer {
-	a := refuse(http.StatusForbidden, "Resource not accessible by personal access token", docREST)
-	set(a.header, "X-Accepted-GitHub-Permissions", permission)
 	return a
 }
 
@@ -119,17 +116,18 @@ func (s *Server) answerAPI(r *http.Request, body []byte, rec *record) (http.Head
 	if refusal != nil {
 		resource = "core" // counted against the address, whose budget the answer shows
 	}
-	rec.Login, rec.Resource = v.login, resource
-	b := s.budget(v.budgetOwner(), resource)
+	rec.by(v)
+	rec.Resource = resource
+	b := s.budget(v.budgetOwner(), resource).next()
 
 	a := refusal
 	if a == nil {
-		a = s.throttled(v)
+		a = s.throttled(r, v, rec, resource, body)
 	}
 	charged := 0
 	if a == nil {
 		a, charged = c.charged(b)
-	} else if b.spend(1) {
+	} else if !a.spent && c.s.spend(b, 1) {
 		charged = 1
 	}
 	rec.Points = charged
@@ -144,7 +142,7 @@ func (c *call) charged(b *budget) (*answer, int) {
 	if c.r.URL.Path == "/graphql" {
 		return c.graphQL(b)
 	}
-	if !b.spend(1) {
+	if !c.s.spend(b, 1) {
 		return c.s.exhausted(c.viewer), 0
 	}
 	return c.route(), 1
@@ -156,7 +154,7 @@ func (c *call) finish(a *answer, b *budget, resource string) (http.Header, int, 
 	h := a.header
 	status, body := a.status, a.body
 	vary := varyAnonymous
-	if c.viewer.login != "" {
+	if c.viewer.login != "" { // an App's JWT is not named (observed)
 		vary = varyViewer
 	}
 	isJSON := strings.HasPrefix(h.Get("Content-Type"), "application/json")
@@ -196,13 +194,13 @@ func (c *call) finish(a *answer, b *budget, resource string) (http.Header, int, 
 			delete(h, "X-Poll-Interval")
 			h.Set("Cache-Control", "private, max-age=300")
 		}
-		if c.viewer.login != "" {
-			b.used -= c.rec.Points
+		if c.viewer.known() {
+			b.refund(c.rec.Points)
 			c.rec.Points = 0
 		}
 	}
 	c.commonHeaders(h)
-	b.headers(h, resource)
+	c.s.limitHeaders(h, a, b, resource)
 	if isJSON && len(body) > 0 && prettyAgents.MatchString(c.r.Header.Get("User-Agent")) {
 		body = pretty(body)
 	}
@@ -210,6 +208,7 @@ func (c *call) finish(a *answer, b *budget, resource string) (http.Header, int, 
 		body = gzipped(body)
 		h.Set("Content-Encoding", "gzip")
 	}
+	setLast(h, a.last)
 	if status != http.StatusNotModified && status != http.StatusNoContent {
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}

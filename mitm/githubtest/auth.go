@@ -16,6 +16,11 @@ type token struct {
 	scopes  string    // X-OAuth-Scopes, for classic tokens
 	expires time.Time // zero: never
 	revoked bool
+
+	// Of an installation's token, where login is the bot's:
+	installation *Installation
+	repos        map[*repo]bool    // nil: all of the installation
+	permissions  map[string]string // nil: all of the installation
 }
 
 // classic reports whether answers to the token name its OAuth scopes: personal
@@ -24,18 +29,12 @@ func (t *token) classic() bool {
 	return strings.HasPrefix(t.text, "ghp_") || strings.HasPrefix(t.text, "gho_")
 }
 
-// A viewer is who a request turned out to come from.
-type viewer struct {
-	login string // empty: anonymous
-	token *token // nil: anonymous
-	ip    string
-}
-
 // A credential is what an Authorization header says before anyone checks it.
 type credential struct {
 	scheme string // lower case
 	user   string // of Basic
 	token  string
+	asUser bool // in Basic's place for a user name
 }
 
 // parseAuthorization reads every form GitHub documents or was observed to
@@ -57,7 +56,7 @@ func parseAuthorization(value string) (credential, bool) {
 		}
 		c.user, c.token, _ = strings.Cut(string(plain), ":")
 		if c.token == "" || c.token == "x-oauth-basic" {
-			c.token = c.user
+			c.token, c.asUser = c.user, true
 		}
 		return c, c.token != ""
 	}
@@ -75,10 +74,15 @@ func (s *Server) authenticate(r *http.Request) (viewer, *answer) {
 	if !ok {
 		return v, refuse(http.StatusUnauthorized, "Bad credentials", docREST)
 	}
-	if c.scheme == "bearer" && looksLikeJWT(c.token) { // there are no Apps here
-		return v, refuse(http.StatusUnauthorized, "A JSON web token could not be decoded", docREST)
+	if c.scheme == "bearer" && looksLikeJWT(c.token) {
+		app, refusal := s.verifyJWT(c.token)
+		v.app = app
+		return v, refusal
 	}
 	t := s.tokens[c.token]
+	if t != nil && t.installation != nil {
+		return s.authenticateInstallation(v, t, c)
+	}
 	user := c.user
 	if t != nil {
 		user = t.login
@@ -86,11 +90,29 @@ func (s *Server) authenticate(r *http.Request) (viewer, *answer) {
 	if s.locked(user) {
 		return v, refuse(http.StatusForbidden, "Maximum number of login attempts exceeded. Please try again later.", docREST)
 	}
-	if t == nil || t.revoked || !t.expires.IsZero() && !s.now().Before(t.expires) {
+	if t == nil || t.ended(s.now()) {
 		s.failed(user)
 		return v, refuse(http.StatusUnauthorized, "Bad credentials", docREST)
 	}
 	v.login, v.token = t.login, t
+	return v, nil
+}
+
+// ended reports whether a token is good no more.
+func (t *token) ended(now time.Time) bool {
+	return t.revoked || !t.expires.IsZero() && !now.Before(t.expires)
+}
+
+// authenticateInstallation checks an installation's token, which does not work as a
+// user name (observed). There is no user to lock out.
+func (s *Server) authenticateInstallation(v viewer, t *token, c credential) (viewer, *answer) {
+	if c.asUser || t.installation.gone || t.ended(s.now()) {
+		return v, refuse(http.StatusUnauthorized, "Bad credentials", docREST)
+	}
+	v.login, v.token = t.login, t
+	if !t.installation.suspended.IsZero() {
+		return v, suspendedInstallation()
+	}
 	return v, nil
 }
 
@@ -124,31 +146,12 @@ func (s *Server) locked(user string) bool {
 	return recent >= failedLogins
 }
 
-// looksLikeJWT tells an App's JWT from a token that merely contains one.
-func looksLikeJWT(text string) bool {
-	return strings.HasPrefix(text, "ey") && strings.Count(text, ".") == 2
-}
-
 func remoteIP(r *http.Request) string {
 	ip, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
 	return ip
-}
-
-// identityHeaders tells what GitHub tells about the token itself.
-func (v viewer) identityHeaders(h http.Header) {
-	if v.token == nil {
-		return
-	}
-	if v.token.classic() {
-		set(h, "X-OAuth-Scopes", v.token.scopes)
-		set(h, "X-Accepted-OAuth-Scopes", "repo")
-	}
-	if !v.token.expires.IsZero() {
-		set(h, "GitHub-Authentication-Token-Expiration", v.token.expires.UTC().Format("2006-01-02 15:04:05 UTC"))
-	}
 }
 
 // set writes a header in GitHub's own spelling, which HTTP/1.1 clients see and

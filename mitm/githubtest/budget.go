@@ -2,9 +2,7 @@ package githubtest
 
 import (
 	"fmt"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -12,14 +10,21 @@ import (
 // A budgetKey names one budget: all tokens of a user share one for each
 // resource, and so do all anonymous requests from one address (documented).
 type budgetKey struct {
-	owner    string // user:LOGIN or ip:ADDRESS
+	owner    string // user:LOGIN, installation:ID, app:ID or ip:ADDRESS
 	resource string
 }
 
 // A budget is what an owner may spend on a resource until its reset.
 type budget struct {
 	limit, used int
+	ever        int // used, over all windows there were
 	reset       time.Time
+	window      time.Duration
+
+	other    *budget // a second window, or nil
+	turn     bool    // the first window's, when requests take turns
+	behind   []int   // how far behind the headers of answers are, in turn
+	answered int
 }
 
 // A limit is a budget's size and window for users, and its size for the anonymous.
@@ -79,15 +84,6 @@ func resourceOf(method, path string) string {
 	return "core"
 }
 
-func (v viewer) budgetOwner() string {
-	if v.login == "" {
-		return "ip:" + v.ip
-	}
-	return userOwner(v.login)
-}
-
-func userOwner(login string) string { return "user:" + strings.ToLower(login) }
-
 // budget is the live budget of an owner, refilled when its reset has passed.
 // The caller holds s.mu.
 func (s *Server) budget(owner, resource string) *budget {
@@ -98,148 +94,153 @@ func (s *Server) budget(owner, resource string) *budget {
 	}
 	b := s.budgets[key]
 	if b == nil {
-		b = &budget{limit: l.user}
+		b = &budget{limit: l.user, window: l.window}
 		if strings.HasPrefix(owner, "ip:") {
 			b.limit = l.anonymous
 		}
 		s.budgets[key] = b
 	}
-	if now := s.now(); !now.Before(b.reset) {
-		b.used = 0
-		b.reset = now.Add(l.window).Truncate(time.Second)
+	b.refill(s.now())
+	if b.other != nil {
+		b.other.refill(s.now())
 	}
 	return b
 }
 
 // spend takes points, or reports that nothing is left. A refused request takes
 // none. The last points may pay for a query that costs more.
-func (b *budget) spend(points int) bool {
-	if b.used >= b.limit {
+func (s *Server) spend(b *budget, points int) bool {
+	if b.used >= b.limit && !s.unlimited {
 		return false
 	}
 	b.used += points
+	b.ever += points
 	return true
+}
+
+// refund gives points back.
+func (b *budget) refund(points int) {
+	b.used -= points
+	b.ever -= points
 }
 
 func (b *budget) remaining() int { return max(0, b.limit-b.used) }
 
-func (b *budget) headers(h http.Header, resource string) {
-	set(h, "X-RateLimit-Limit", strconv.Itoa(b.limit))
-	set(h, "X-RateLimit-Remaining", strconv.Itoa(b.remaining()))
-	set(h, "X-RateLimit-Used", strconv.Itoa(b.used))
-	set(h, "X-RateLimit-Reset", strconv.FormatInt(b.reset.Unix(), 10))
-	set(h, "X-RateLimit-Resource", resource)
-}
-
-func (b *budget) json() object {
-	return object{{"limit", b.limit}, {"used", b.used}, {"remaining", b.remaining()}, {"reset", b.reset.Unix()}}
-}
-
 // exhausted is the primary refusal, in the words observed. It is a 403: that is
 // what is seen in practice, though 429 is documented too.
 func (s *Server) exhausted(v viewer) *answer {
+	s.primaryRefusals++
 	who := fmt.Sprintf("API rate limit exceeded for %s. (But here's the good news: Authenticated requests get a higher rate limit. Check out the documentation for more details.)", v.ip)
-	if v.login != "" {
-		who = fmt.Sprintf("API rate limit exceeded for user ID %d. If you reach out to GitHub Support for help, please include the request ID %s and timestamp %s. For more on scraping GitHub and how it may affect your rights, please review our Terms of Service (https://docs.github.com/en/site-policy/github-terms/github-terms-of-service)",
-			s.account(v.login).id, s.requestID(), s.now().UTC().Format("2006-01-02 15:04:05 UTC"))
+	if v.known() {
+		who = fmt.Sprintf("API rate limit exceeded for %s. If you reach out to GitHub Support for help, please include the request ID %s and timestamp %s. For more on scraping GitHub and how it may affect your rights, please review our Terms of Service (https://docs.github.com/en/site-policy/github-terms/github-terms-of-service)",
+			s.called(v), s.requestID(), s.now().UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
 	return refuse(http.StatusForbidden, who, "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api")
 }
 
-// A secondary limit refuses everything a user asks until it ends.
-type secondary struct {
-	status     int
-	retryAfter *time.Duration
-	until      time.Time
+// exhaustedGraphQL is the same as GraphQL says it: in a 200, with the type in the errors (documented).
+func (s *Server) exhaustedGraphQL(v viewer) *answer {
+	s.primaryRefusals++
+	return graphQLReply(object{{"errors", []object{{
+		{"type", "RATE_LIMITED"}, {"code", "graphql_rate_limit"}, {"message", "API rate limit already exceeded for " + s.called(v) + "."},
+	}}}})
 }
 
-// Secondary puts login under a secondary rate limit: its API requests are
-// refused with status (403 or 429) for retryAfter, or for a minute without any
-// Retry-After header when that is nil, as was observed in the first seconds of
-// a block. Status 0 ends it.
-func (s *Server) Secondary(login string, retryAfter *time.Duration, status int) {
+// called is how a refusal names whose limit it is (observed for users and installations).
+func (s *Server) called(v viewer) string {
+	switch in := v.installation(); {
+	case in != nil:
+		return fmt.Sprintf("installation ID %d", in.id)
+	case v.app != nil:
+		return fmt.Sprintf("app ID %d", v.app.id)
+	}
+	return fmt.Sprintf("user ID %d", s.account(v.login).id)
+}
+
+// SetBudget makes a principal's budget for resource what a test needs. The principal is a
+// login, or what Installation.Principal or App.Principal says; an empty one is every
+// anonymous client on 127.0.0.1. A zero reset keeps the window.
+func (s *Server) SetBudget(principal, resource string, limit, used int, reset time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mustOwner(login)
-	key := strings.ToLower(login)
-	if status == 0 {
-		delete(s.secondary, key)
-		return
-	}
-	lasts := time.Minute
-	if retryAfter != nil {
-		lasts = *retryAfter
-	}
-	s.secondary[key] = secondary{status, retryAfter, s.now().Add(lasts)}
-}
-
-// throttled is the secondary refusal for a viewer, or nil.
-func (s *Server) throttled(v viewer) *answer {
-	limited, found := s.secondary[strings.ToLower(v.login)]
-	if !found || !s.now().Before(limited.until) {
-		return nil
-	}
-	a := refuse(limited.status,
-		"You have exceeded a secondary rate limit. Please wait a few minutes before you try again. If you reach out to GitHub Support for help, please include the request ID "+s.requestID()+".",
-		"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits")
-	if limited.retryAfter != nil {
-		left := limited.until.Sub(s.now()).Seconds()
-		a.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(left))))
-	}
-	return a
-}
-
-// SetBudget makes login's budget for resource what a test needs. An empty login
-// is every anonymous client on 127.0.0.1. A zero reset keeps the window.
-func (s *Server) SetBudget(login, resource string, limit, used int, reset time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b := s.budget(s.mustOwner(login), resource)
+	b := s.budget(s.mustOwner(principal), resource)
 	b.limit, b.used = limit, used
 	if !reset.IsZero() {
 		b.reset = reset
 	}
 }
 
-// Used is how many points login has spent on resource since its last reset. An
-// empty login is every anonymous client on 127.0.0.1.
-func (s *Server) Used(login, resource string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.budget(s.mustOwner(login), resource).used
+// A Budget is what a principal may spend on a resource, and when that starts anew.
+type Budget struct {
+	Limit, Used int
+	Reset       time.Time
 }
 
-// Points is what every login has spent on every resource, where that is not
-// nothing. The anonymous are under the empty login.
+// Budget is a principal's budget for resource as it is now.
+func (s *Server) Budget(principal, resource string) Budget {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.budget(s.mustOwner(principal), resource)
+	return Budget{b.limit, b.used, b.reset}
+}
+
+// Used is how many points a principal has spent on resource since its last reset.
+func (s *Server) Used(principal, resource string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.budget(s.mustOwner(principal), resource).spent()
+}
+
+// SpentEver is how many points a principal has spent on resource since the server began,
+// whatever was reset or set since.
+func (s *Server) SpentEver(principal, resource string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.budget(s.mustOwner(principal), resource)
+	if b.other != nil {
+		return b.ever + b.other.ever
+	}
+	return b.ever
+}
+
+// Points is what every principal has spent on every resource, where that is not
+// nothing. The anonymous are under the empty name.
 func (s *Server) Points() map[string]map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	points := map[string]map[string]int{}
 	for key := range s.budgets {
-		used := s.budget(key.owner, key.resource).used
+		used := s.budget(key.owner, key.resource).spent()
 		if used == 0 {
 			continue
 		}
-		login := ""
+		principal := key.owner // of an App or installation, as it is
 		if name, isUser := strings.CutPrefix(key.owner, "user:"); isUser {
-			login = s.account(name).login
+			principal = s.account(name).login
+		} else if strings.HasPrefix(key.owner, "ip:") {
+			principal = ""
 		}
-		if points[login] == nil {
-			points[login] = map[string]int{}
+		if points[principal] == nil {
+			points[principal] = map[string]int{}
 		}
-		points[login][key.resource] += used
+		points[principal][key.resource] += used
 	}
 	return points
 }
 
-// mustOwner panics on a user who was never added: that is a bug in a test, which
-// would otherwise read a budget that nobody can spend.
-func (s *Server) mustOwner(login string) string {
-	if login == "" {
-		return "ip:127.0.0.1"
+// mustOwner is whose budget a test means. It panics on a principal who was never added:
+// that is a bug in a test, which would otherwise read a budget that nobody can spend.
+func (s *Server) mustOwner(principal string) string {
+	a := s.account(principal)
+	switch {
+	case principal == "":
+		return addressOwner("127.0.0.1")
+	case s.machines[principal]:
+		return principal
+	case a == nil:
+		panic("githubtest: no user " + principal)
+	case a.app != nil:
+		panic("githubtest: " + principal + " has no budget: each of its installations has")
 	}
-	if s.account(login) == nil {
-		panic("githubtest: no user " + login)
-	}
-	return userOwner(login)
+	return userOwner(principal)
 }

@@ -87,8 +87,8 @@ func (s *Server) fileAccess(r *http.Request, fullName string, signed bool, rec *
 		rp = s.renamed[strings.ToLower(fullName)]
 	}
 	v, refusal := s.authenticate(r)
-	rec.Login = v.login
-	if rp == nil || refusal != nil || !rp.reads(v.login) && !signed {
+	rec.by(v)
+	if rp == nil || refusal != nil || (!v.opens(rp) || s.gitBarred(rp.owner, v) != "") && !signed {
 		return nil
 	}
 	return rp

@@ -89,7 +89,7 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, rec *record, o
 	g := s.gitAccess(r, rec, owner+"/"+name)
 	switch {
 	case g.refusal != nil && g.refusal.status == http.StatusForbidden:
-		gitRefuse(w, http.StatusForbidden, "Maximum number of login attempts exceeded.")
+		gitRefuse(w, http.StatusForbidden, g.refusal.message)
 	case g.refusal != nil || !g.basic:
 		challenge(w, gitBadCredentials)
 	case g.movedTo != "":
@@ -98,6 +98,8 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, rec *record, o
 			target += "?" + r.URL.RawQuery
 		}
 		http.Redirect(w, r, target, http.StatusMovedPermanently)
+	case g.barred != "":
+		gitRefuse(w, http.StatusForbidden, g.barred)
 	case g.login == "" && !g.reads:
 		challenge(w, gitNoRepository)
 	case g.login == "" && write:
@@ -121,6 +123,7 @@ type gitAccess struct {
 	basic         bool    // it came in the one form git endpoints take, or none came
 	repo          *repo
 	movedTo       string // the new full name of a renamed repository
+	barred        string // why the owner keeps this credential out
 	reads, writes bool
 	root, dir     string // set when reads
 }
@@ -129,15 +132,16 @@ func (s *Server) gitAccess(r *http.Request, rec *record, fullName string) gitAcc
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v, refusal := s.authenticate(r)
-	rec.Login = v.login
+	rec.by(v)
 	g := gitAccess{login: v.login, refusal: refusal, repo: s.repos[strings.ToLower(fullName)]}
 	g.basic = v.token == nil || strings.HasPrefix(strings.ToLower(r.Header.Get("Authorization")), "basic ")
-	if former := s.renamed[strings.ToLower(fullName)]; g.repo == nil && former != nil && former.reads(v.login) {
+	if former := s.renamed[strings.ToLower(fullName)]; g.repo == nil && former != nil && v.reads(former) {
 		g.movedTo = former.fullName()
 	}
-	if g.repo != nil && g.repo.reads(v.login) {
+	if g.repo != nil && v.opens(g.repo) {
+		g.barred = s.gitBarred(g.repo.owner, v)
 		s.flush(g.repo)
-		g.reads, g.writes = true, g.repo.writes(v.login)
+		g.reads, g.writes = true, v.writes(g.repo, "contents=write")
 		g.root, g.dir = s.gitRoot, s.gitDir(g.repo)
 	}
 	return g

@@ -111,12 +111,8 @@ func (c *call) graphQL(b *budget) (*answer, int) {
 		x.variables[definition.Variable] = value
 	}
 	x.cost = max(1, int(math.Round(float64(x.requests(operation.SelectionSet, 1))/100)))
-	if !b.spend(x.cost) {
-		// Documented: 200, with the type in the errors.
-		return graphQLReply(object{{"errors", []object{{
-			{"type", "RATE_LIMITED"}, {"code", "graphql_rate_limit"},
-			{"message", fmt.Sprintf("API rate limit already exceeded for user ID %d.", c.s.account(c.viewer.login).id)},
-		}}}}), 0
+	if !c.s.spend(b, x.cost) {
+		return c.s.exhaustedGraphQL(c.viewer), 0
 	}
 	root := c.query(x)
 	if operation.Operation == ast.Mutation {

@@ -19,7 +19,7 @@ func (c *call) issueThing(r *repo, i *issue) thing {
 		"comments":  listed("IssueComment", func(arguments) []thing { return c.commentThings(r, i) }),
 		"assignees": none("User"), "milestone": is(nil), "projectCards": none("ProjectCard"), "projectItems": none("ProjectV2Item"),
 		"reactionGroups": is([]thing{}), "isPinned": is(false), "locked": is(false), "isReadByViewer": is(true), "participants": none("User"),
-		"viewerDidAuthor": is(i.author.login == c.viewer.login), "viewerCanUpdate": is(r.writes(c.viewer.login)),
+		"viewerDidAuthor": is(i.author.login == c.viewer.login), "viewerCanUpdate": is(c.viewer.edits(r, i.author, i.permission())),
 	}}
 	if i.pull != nil {
 		t.kind = "PullRequest"

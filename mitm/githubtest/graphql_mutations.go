@@ -17,7 +17,7 @@ func (c *call) mutation() thing {
 			if missing != nil {
 				return *missing
 			}
-			if !r.writes(c.viewer.login) {
+			if !c.viewer.writes(r, i.permission()) {
 				return c.denied("AddLabelsToLabelable")
 			}
 			r.addLabels(i, a.input().texts("labelIds"))
@@ -33,13 +33,16 @@ func unresolved(id string) *failure {
 
 // denied is a mutation the viewer may not make, on what the viewer may see.
 func (c *call) denied(name string) failure {
+	if c.viewer.installation() != nil {
+		return failure{"FORBIDDEN", notForIntegrations}
+	}
 	return failure{"FORBIDDEN", c.viewer.login + " does not have the correct permissions to execute `" + name + "`"}
 }
 
 // target is the repository of a node id, if the viewer may see it.
 func (c *call) target(id string) *repo {
 	for _, r := range c.s.order {
-		if nodeID("R", r.id) == id && r.reads(c.viewer.login) {
+		if nodeID("R", r.id) == id && c.lists(r) {
 			return r
 		}
 	}
@@ -49,7 +52,7 @@ func (c *call) target(id string) *repo {
 // subject is the issue or pull request of a node id.
 func (c *call) subject(id string) (*repo, *issue, *failure) {
 	for _, r := range c.s.order {
-		if i := r.issueByNode(id); i != nil && r.reads(c.viewer.login) {
+		if i := r.issueByNode(id); i != nil && c.lists(r) {
 			return r, i, nil
 		}
 	}
@@ -65,8 +68,11 @@ func (c *call) createIssueMutation(a arguments) any {
 	if in.text("title") == "" {
 		return failure{"UNPROCESSABLE", "Title can't be blank"}
 	}
+	if !c.viewer.takesPart(r, "issues=write") {
+		return c.denied("CreateIssue")
+	}
 	i := c.s.openIssue(r, in.text("title"), in.text("body"), c.s.account(c.viewer.login))
-	if r.writes(c.viewer.login) { // labels of others are dropped, as in REST
+	if c.viewer.writes(r, "issues=write") { // labels of others are dropped, as in REST
 		r.addLabels(i, in.texts("labelIds"))
 	}
 	return thing{"CreateIssuePayload", fields{"issue": is(c.issueThing(r, i)), "clientMutationId": is(in["clientMutationId"])}}
@@ -87,7 +93,7 @@ func (c *call) updateIssueMutation(a arguments) any {
 	if missing != nil {
 		return *missing
 	}
-	if i.author.login != c.viewer.login && !r.writes(c.viewer.login) {
+	if !c.viewer.edits(r, i.author, i.permission()) {
 		return c.denied("UpdateIssue")
 	}
 	if title := in.text("title"); title != "" {
@@ -106,7 +112,7 @@ func (c *call) setState(a arguments, idName, payload string, open bool) any {
 	if missing != nil {
 		return *missing
 	}
-	if i.author.login != c.viewer.login && !r.writes(c.viewer.login) {
+	if !c.viewer.edits(r, i.author, i.permission()) {
 		return c.denied(payload[:len(payload)-len("Payload")])
 	}
 	i.updated = c.s.tick()
@@ -120,6 +126,9 @@ func (c *call) addCommentMutation(a arguments) any {
 	r, i, missing := c.subject(in.text("subjectId"))
 	if missing != nil {
 		return *missing
+	}
+	if !c.viewer.takesPart(r, i.permission()) {
+		return c.denied("AddComment")
 	}
 	m := c.s.addComment(i, c.s.account(c.viewer.login), in.text("body"))
 	node := c.commentThing(r, i, m)
@@ -135,7 +144,7 @@ func (c *call) createPullMutation(a arguments) any {
 	if r == nil {
 		return *unresolved(in.text("repositoryId"))
 	}
-	if !r.writes(c.viewer.login) {
+	if !c.viewer.writes(r, "pull_requests=write") {
 		return c.denied("CreatePullRequest")
 	}
 	if _, found := c.s.sha(r, "refs/heads/"+in.text("headRefName")); !found {

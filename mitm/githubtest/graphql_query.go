@@ -9,13 +9,16 @@ import (
 // query is the root of reads.
 func (c *call) query(x *execution) thing {
 	return thing{"Query", fields{
-		"viewer":          func(arguments) any { return c.accountThing(c.s.account(c.viewer.login)) },
+		"viewer":          func(arguments) any { return c.viewerThing() },
 		"user":            func(a arguments) any { return c.owner(a.text("login"), "User") },
 		"organization":    func(a arguments) any { return c.owner(a.text("login"), "Organization") },
 		"repositoryOwner": func(a arguments) any { return c.owner(a.text("login"), "") },
 		"repository": func(a arguments) any {
 			fullName := a.text("owner") + "/" + a.text("name")
 			if r := c.visible(fullName); r != nil {
+				if refused := c.barredThing(r.owner); refused != nil {
+					return refused
+				}
 				return c.repoThing(r)
 			}
 			return failure{"NOT_FOUND", fmt.Sprintf("Could not resolve to a Repository with the name '%s'.", fullName)}
@@ -66,7 +69,7 @@ func (c *call) visible(fullName string) *repo {
 	if r == nil {
 		r = c.s.renamed[strings.ToLower(fullName)]
 	}
-	if r == nil || !r.reads(c.viewer.login) {
+	if r == nil || !c.viewer.reads(r) {
 		return nil
 	}
 	return r
@@ -80,6 +83,9 @@ func (c *call) owner(login, kind string) any {
 		}
 		return failure{"NOT_FOUND", fmt.Sprintf("Could not resolve to a %s with the login of '%s'.", kind, login)}
 	}
+	if refused := c.barredThing(a); refused != nil {
+		return refused
+	}
 	return c.accountThing(a)
 }
 
@@ -92,7 +98,7 @@ func (c *call) node(id string) *thing {
 		}
 	}
 	for _, r := range c.s.order {
-		if !r.reads(c.viewer.login) {
+		if !c.lists(r) {
 			continue
 		}
 		if nodeID("R", r.id) == id {
@@ -141,13 +147,23 @@ func (c *call) typeThing(name string) any {
 	return nil
 }
 
+// viewerThing is who asks. A bot is told its login as REST spells it (observed).
+func (c *call) viewerThing() thing {
+	me := c.s.account(c.viewer.login)
+	t := c.accountThing(me)
+	t.kind, t.fields["login"] = "User", is(me.login)
+	return t
+}
+
+// accountThing is a User, an Organization or a Bot, whose login has no [bot] here.
 func (c *call) accountThing(a *account) thing {
+	login := strings.TrimSuffix(a.login, "[bot]")
 	var name any
 	if a.org {
 		name = a.login
 	}
 	return thing{a.kind(), fields{
-		"id": is(a.nodeID()), "login": is(a.login), "name": is(name), "databaseId": is(a.id), "url": is(webURL + "/" + a.login), "email": is(""),
+		"id": is(a.nodeID()), "login": is(login), "name": is(name), "databaseId": is(a.id), "url": is(a.html()), "email": is(""),
 		"avatarUrl": is(fmt.Sprintf("https://avatars.githubusercontent.com/u/%d?v=4", a.id)), "createdAt": is(stamp(a.born)),
 		"resourcePath": is("/" + a.login), "viewerCanAdminister": is(a.login == c.viewer.login), "projectsV2": none("ProjectV2"), "projects": none("Project"),
 		"organizations": none("Organization"), "teams": none("Team"),
@@ -155,7 +171,7 @@ func (c *call) accountThing(a *account) thing {
 			var found []thing
 			for _, r := range c.s.order {
 				wanted := args.text("privacy") == "" || strings.EqualFold(args.text("privacy"), r.visibility())
-				if r.owner == a && r.reads(c.viewer.login) && wanted {
+				if r.owner == a && c.lists(r) && wanted {
 					found = append(found, c.repoThing(r))
 				}
 			}

@@ -9,7 +9,7 @@ import (
 
 func (c *call) repoThing(r *repo) thing {
 	permission := "READ"
-	if r.writes(c.viewer.login) {
+	if c.viewer.writes(r, "contents=write") {
 		permission = "WRITE"
 	}
 	if c.viewer.login == r.owner.login {
@@ -62,7 +62,7 @@ func (c *call) repoThing(r *repo) thing {
 		"releases": listed("Release", func(a arguments) []thing {
 			var found []thing
 			for _, rel := range r.releases {
-				if !rel.draft || r.writes(c.viewer.login) {
+				if !rel.draft || c.viewer.writes(r, "contents=write") {
 					found = append(found, c.releaseThing(r, rel))
 				}
 			}
@@ -70,7 +70,7 @@ func (c *call) repoThing(r *repo) thing {
 		}),
 		"release": func(a arguments) any {
 			rel := r.release(func(rel *release) bool {
-				return rel.tag == a.text("tagName") && (!rel.draft || r.writes(c.viewer.login))
+				return rel.tag == a.text("tagName") && (!rel.draft || c.viewer.writes(r, "contents=write"))
 			})
 			if rel == nil {
 				return nil

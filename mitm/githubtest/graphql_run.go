@@ -96,7 +96,9 @@ func (t thing) isA(condition string) bool {
 	switch condition {
 	case "", t.kind, "Node":
 		return true
-	case "Actor", "RepositoryOwner", "Assignee", "RequestedReviewer":
+	case "Actor":
+		return t.kind == "User" || t.kind == "Organization" || t.kind == "Bot"
+	case "RepositoryOwner", "Assignee", "RequestedReviewer":
 		return t.kind == "User" || t.kind == "Organization"
 	case "IssueOrPullRequest", "Closable", "Labelable", "Assignable", "Comment":
 		return t.kind == "Issue" || t.kind == "PullRequest"

@@ -31,6 +31,9 @@ func (c *call) route() *answer {
 		path = trimmed
 	}
 	segments := strings.Split(path[1:], "/")
+	if c.forApps(segments) {
+		return c.appRoute(segments)
+	}
 	switch first := segments[0]; {
 	case first == "repos" && len(segments) >= 3:
 		return c.byName(segments[1]+"/"+segments[2], segments[3:])
@@ -81,10 +84,10 @@ func (c *call) chooseVersion() *answer {
 // is not there.
 func (c *call) byName(fullName string, rest []string) *answer {
 	key := strings.ToLower(fullName)
-	if r := c.s.repos[key]; r != nil && r.reads(c.viewer.login) {
+	if r := c.s.repos[key]; r != nil && c.viewer.reads(r) {
 		return c.repository(r, rest)
 	}
-	if r := c.s.renamed[key]; r != nil && r.reads(c.viewer.login) {
+	if r := c.s.renamed[key]; r != nil && c.viewer.reads(r) {
 		return c.moved(r, rest)
 	}
 	return notFound()
@@ -95,7 +98,7 @@ func (c *call) byNumber(id string, rest []string) *answer {
 	if err != nil {
 		return notFound()
 	}
-	if r := c.s.byID[n]; r != nil && r.reads(c.viewer.login) {
+	if r := c.s.byID[n]; r != nil && c.viewer.reads(r) {
 		return c.repository(r, rest)
 	}
 	return notFound()
@@ -153,11 +156,14 @@ func (c *call) rateLimit(rest []string) *answer {
 	if len(rest) > 0 || c.method != http.MethodGet {
 		return notFound()
 	}
+	if c.s.unlimited {
+		return withoutLimits()
+	}
 	resources := object{}
 	for _, name := range resourceNames {
-		resources = append(resources, member{name, c.s.budget(c.viewer.budgetOwner(), name).json()})
+		resources = append(resources, member{name, c.s.reading(c.viewer.budgetOwner(), name)})
 	}
-	o := object{{"resources", resources}, {"rate", c.s.budget(c.viewer.budgetOwner(), "core").json()}}
+	o := object{{"resources", resources}, {"rate", c.s.reading(c.viewer.budgetOwner(), "core")}}
 	if c.version == versionNew {
 		o = o.without("rate") // documented: a copy of core, gone in this version
 	}
@@ -179,15 +185,8 @@ func (c *call) meta(segments []string) *answer {
 	})
 }
 
-func (c *call) requireLogin() *answer {
-	if c.viewer.login == "" {
-		return refuse(http.StatusUnauthorized, "Requires authentication", docREST)
-	}
-	return nil
-}
-
 func (c *call) user(rest []string) *answer {
-	if refusal := c.requireLogin(); refusal != nil {
+	if refusal := c.requireUser(); refusal != nil {
 		return refusal
 	}
 	me := c.s.account(c.viewer.login)
@@ -240,6 +239,12 @@ func (c *call) organizations(rest []string) *answer {
 func (c *call) org(a *account, rest []string) *answer {
 	switch {
 	case a == nil || !a.org || c.method != http.MethodGet:
+		return notFound()
+	}
+	if refusal := c.barred(a); refusal != nil {
+		return refusal
+	}
+	switch {
 	case len(rest) == 0:
 		return ok(a.organization()).since(a.born)
 	case len(rest) == 1 && rest[0] == "repos":
@@ -252,16 +257,16 @@ func (c *call) org(a *account, rest []string) *answer {
 func (c *call) repoList(base string, wanted func(*repo) bool) *answer {
 	var found []*repo
 	for _, r := range c.s.order {
-		if wanted(r) && r.reads(c.viewer.login) {
+		if wanted(r) && c.lists(r) {
 			found = append(found, r)
 		}
 	}
-	return page(c, found, base, listOf(func(r *repo) object { return r.view(c.viewer) }))
+	return c.partial(page(c, found, base, listOf(func(r *repo) object { return r.view(c.viewer) })))
 }
 
 // notifications is an empty inbox, built for polling: X-Poll-Interval has to be obeyed.
 func (c *call) notifications(rest []string) *answer {
-	if refusal := c.requireLogin(); refusal != nil {
+	if refusal := c.requireUser(); refusal != nil {
 		return refusal
 	}
 	if len(rest) > 0 || c.method != http.MethodGet {

@@ -73,7 +73,7 @@ func (c *call) issueList(r *repo) *answer {
 }
 
 func (c *call) createIssue(r *repo) *answer {
-	if refusal := c.requireLogin(); refusal != nil {
+	if refusal := c.requirePart(r, "issues=write"); refusal != nil {
 		return refusal
 	}
 	var in struct {
@@ -87,7 +87,7 @@ func (c *call) createIssue(r *repo) *answer {
 		return invalid("Issue", "title", "missing_field")
 	}
 	i := c.s.openIssue(r, in.Title, in.Body, c.s.account(c.viewer.login))
-	if r.writes(c.viewer.login) { // labels of others are dropped silently (documented)
+	if c.viewer.writes(r, "issues=write") { // labels of others are dropped silently (documented)
 		c.s.setLabels(r, i, in.Labels)
 	}
 	return created(i.view(r, c))
@@ -118,8 +118,8 @@ func (c *call) editIssue(r *repo, i *issue) *answer {
 	if refusal := c.requireLogin(); refusal != nil {
 		return refusal
 	}
-	if i.author.login != c.viewer.login && !r.writes(c.viewer.login) {
-		return forbidden("issues=write")
+	if !c.viewer.edits(r, i.author, i.permission()) {
+		return c.forbidden(i.permission())
 	}
 	var in struct {
 		Title, Body, State *string
@@ -147,6 +147,14 @@ func (c *call) editIssue(r *repo, i *issue) *answer {
 	return ok(i.view(r, c)).since(i.updated)
 }
 
+// permission is what changing an issue needs; a pull request has one of its own.
+func (i *issue) permission() string {
+	if i.pull != nil {
+		return "pull_requests=write"
+	}
+	return "issues=write"
+}
+
 func (i *issue) setOpen(open bool) {
 	i.open = open
 	i.closed = time.Time{}
@@ -160,7 +168,7 @@ func (c *call) comments(r *repo, i *issue) *answer {
 	case http.MethodGet:
 		return page(c, i.comments, fmt.Sprintf("%s/issues/%d/comments", r.numericURL(), i.number), listOf(func(m *comment) object { return m.view(r, i, c) }))
 	case http.MethodPost:
-		if refusal := c.requireLogin(); refusal != nil {
+		if refusal := c.requirePart(r, i.permission()); refusal != nil {
 			return refusal
 		}
 		var in struct{ Body string }
@@ -194,7 +202,7 @@ func (c *call) commentByID(r *repo, rest []string) *answer {
 			if c.method == http.MethodGet {
 				return ok(m.view(r, i, c)).since(m.created)
 			}
-			if c.method == http.MethodPatch && (m.author.login == c.viewer.login || r.writes(c.viewer.login)) {
+			if c.method == http.MethodPatch && c.viewer.edits(r, m.author, i.permission()) {
 				var in struct{ Body string }
 				if refusal := c.decode(&in); refusal != nil {
 					return refusal
@@ -212,7 +220,7 @@ func (c *call) issueLabels(r *repo, i *issue) *answer {
 	case http.MethodGet:
 		return ok(labelViews(r, i.labels))
 	case http.MethodPost, http.MethodPut:
-		if refusal := c.requireWrite(r, "issues=write"); refusal != nil {
+		if refusal := c.requireWrite(r, i.permission()); refusal != nil {
 			return refusal
 		}
 		var in struct{ Labels []string }

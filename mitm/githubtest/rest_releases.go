@@ -11,7 +11,7 @@ import (
 func (c *call) releases(r *repo, rest []string) *answer {
 	switch {
 	case len(rest) == 0 && c.method == http.MethodGet:
-		shown := slices.DeleteFunc(slices.Clone(r.releases), func(rel *release) bool { return rel.draft && !r.writes(c.viewer.login) })
+		shown := slices.DeleteFunc(slices.Clone(r.releases), func(rel *release) bool { return rel.draft && !c.viewer.writes(r, "contents=write") })
 		slices.Reverse(shown) // newest first
 		return page(c, shown, r.numericURL()+"/releases", listOf(func(rel *release) object { return rel.view(r, c) }))
 	case len(rest) == 0 && c.method == http.MethodPost:
@@ -46,7 +46,7 @@ func (r *repo) latestRelease() *release {
 }
 
 func (c *call) oneRelease(r *repo, rel *release) *answer {
-	if rel == nil || rel.draft && !r.writes(c.viewer.login) {
+	if rel == nil || rel.draft && !c.viewer.writes(r, "contents=write") {
 		return notFound()
 	}
 	switch c.method {
@@ -131,10 +131,10 @@ func (c *call) asset(r *repo, id string) *answer {
 				return redirect(c.s.assetURL(a))
 			case c.method == http.MethodGet:
 				return ok(a.view(r, rel)).since(a.created)
-			case c.method == http.MethodDelete && r.writes(c.viewer.login):
+			case c.method == http.MethodDelete && c.viewer.writes(r, "contents=write"):
 				rel.assets = slices.Delete(rel.assets, at, at+1)
 				return noContent()
-			case c.method == http.MethodPatch && r.writes(c.viewer.login):
+			case c.method == http.MethodPatch && c.viewer.writes(r, "contents=write"):
 				in := struct{ Name, Label *string }{&a.name, &a.label}
 				if refusal := c.decode(&in); refusal != nil {
 					return refusal

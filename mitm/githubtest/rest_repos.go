@@ -9,6 +9,12 @@ import (
 
 // repository answers everything below one repository, which the viewer may see.
 func (c *call) repository(r *repo, rest []string) *answer {
+	if refusal := c.barred(r.owner); refusal != nil {
+		return refusal
+	}
+	if refusal := c.requireRead(r, rest); refusal != nil {
+		return refusal
+	}
 	if a := c.storedBelow(r, rest); a != nil {
 		return a
 	}
@@ -39,6 +45,8 @@ func (c *call) repository(r *repo, rest []string) *answer {
 		return c.statuses(r, tail)
 	case "check-runs":
 		return c.checkRuns(r, tail)
+	case "deployments":
+		return c.deployments(r, tail)
 	case "releases":
 		return c.releases(r, tail)
 	case "tarball", "zipball":
@@ -87,17 +95,6 @@ func (c *call) repo(r *repo) *answer {
 		return ok(r.full(c.viewer))
 	}
 	return notFound()
-}
-
-// requireWrite refuses who may see the repository but not push to it.
-func (c *call) requireWrite(r *repo, permission string) *answer {
-	if refusal := c.requireLogin(); refusal != nil {
-		return refusal
-	}
-	if !r.writes(c.viewer.login) {
-		return forbidden(permission)
-	}
-	return nil
 }
 
 func (c *call) labels(r *repo, rest []string) *answer {
@@ -229,54 +226,6 @@ func (c *call) combinedStatus(r *repo, sha string) *answer {
 	}
 	return ok(object{{"state", worst}, {"statuses", views}, {"sha", sha}, {"total_count", len(views)}, {"repository", r.view(c.viewer)},
 		{"commit_url", r.url() + "/commits/" + sha}, {"url", r.url() + "/commits/" + sha + "/status"}})
-}
-
-// checkRuns takes new runs. On GitHub only an App may write them; a user's
-// token is told so in these words.
-func (c *call) checkRuns(r *repo, rest []string) *answer {
-	if len(rest) == 1 && c.method == http.MethodGet {
-		for _, k := range r.checks {
-			if rest[0] == itoa(k.id) {
-				return ok(k.view(r))
-			}
-		}
-	}
-	if len(rest) == 0 && c.method == http.MethodPost {
-		if refusal := c.requireLogin(); refusal != nil {
-			return refusal
-		}
-		return refuse(http.StatusForbidden, "You must authenticate via a GitHub App.", "https://docs.github.com/rest/checks/runs#create-a-check-run")
-	}
-	return notFound()
-}
-
-func (c *call) checkRunList(r *repo, sha string) *answer {
-	var found []*checkRun
-	for _, k := range r.checks {
-		if k.sha == sha {
-			found = append(found, k)
-		}
-	}
-	return page(c, found, r.numericURL()+"/commits/"+sha+"/check-runs", func(items []*checkRun) any {
-		return object{{"total_count", len(found)}, {"check_runs", listOf(func(k *checkRun) object { return k.view(r) })(items)}}
-	})
-}
-
-// AddCheckRun puts a completed check run on the head of main.
-func (s *Server) AddCheckRun(fullName, name, conclusion string) {
-	s.AddCheckRunAt(fullName, "main", name, conclusion)
-}
-
-// AddCheckRunAt puts a completed check run on a branch's head, a tag or a commit.
-func (s *Server) AddCheckRunAt(fullName, revision, name, conclusion string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.mustRepo(fullName)
-	sha, found := s.sha(r, revision)
-	if !found {
-		panic("githubtest: no commit " + revision + " in " + fullName)
-	}
-	r.checks = append(r.checks, &checkRun{id: s.id(), sha: sha, name: name, conclusion: conclusion, title: name, created: s.tick()})
 }
 
 // repoEvents is built for polling too (documented).

@@ -38,7 +38,7 @@ func (c *call) search(rest []string) *answer {
 		return object{{"total_count", len(found)}, {"incomplete_results", false}, {"items", items}}
 	})
 	a.tagging, a.noCache = tagNone, true
-	return a
+	return c.partial(a)
 }
 
 // A hit is an issue or pull request that a search found.
@@ -52,7 +52,7 @@ func (c *call) issuesFound(query string) []hit {
 	terms := searchTerms(query)
 	var found []hit
 	for _, r := range c.s.order {
-		if !r.reads(c.viewer.login) {
+		if !c.lists(r) {
 			continue
 		}
 		for _, i := range slices.Backward(r.issues) {
@@ -68,7 +68,7 @@ func (c *call) reposFound(query string) []*repo {
 	terms := searchTerms(query)
 	var found []*repo
 	for _, r := range c.s.order {
-		if r.reads(c.viewer.login) && !slices.ContainsFunc(terms, func(t term) bool { return t.negated == r.meets(t) }) {
+		if c.lists(r) && !slices.ContainsFunc(terms, func(t term) bool { return t.negated == r.meets(t) }) {
 			found = append(found, r)
 		}
 	}

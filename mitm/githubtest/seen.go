@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -33,7 +34,8 @@ type Seen struct {
 	BodyLength int64  // all that was read
 	BodyDigest string // hex SHA-256 of all that was read
 	Status     int    // 0 while unanswered
-	Login      string // whose credential it carried; empty for none or a bad one
+	Login      string // whose credential it carried; empty for none, a bad one or an App's JWT
+	Principal  string // whose budget that is: the login, installation:ID or app:ID
 	Resource   string // whose budget it was counted against; empty off the API
 	Points     int    // what it cost there
 }
@@ -50,7 +52,8 @@ func (seen Seen) String() string {
 // A record is a Seen in the making. The server's mutex guards it.
 type record struct {
 	Seen
-	digest hash.Hash
+	digest  hash.Hash
+	crowded bool // too many of its principal's were in flight when it came
 }
 
 // record opens the log entry of a request and watches its body.
@@ -68,9 +71,35 @@ func (s *Server) record(r *http.Request, host string) *record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.log = append(s.log, rec)
+	s.forget()
 	s.requests++
 	return rec
 }
+
+// KeepSeen bounds the log from now on to the last n requests: a simulated hour has hundreds
+// of thousands. A negative n, as to begin with, keeps all.
+func (s *Server) KeepSeen(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keep = n
+	s.forget()
+}
+
+func (s *Server) forget() {
+	if s.keep >= 0 && len(s.log) > s.keep {
+		s.log = s.log[len(s.log)-s.keep:]
+	}
+}
+
+// Statuses is how many requests were ever answered with each status, whatever the log keeps.
+func (s *Server) Statuses() map[int]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.statuses)
+}
+
+// by notes who a request turned out to come from. The caller holds the server's mutex.
+func (rec *record) by(v viewer) { rec.Login, rec.Principal = v.login, v.principal() }
 
 // note adds to a log entry what the handler found out.
 func (s *Server) note(rec *record, change func(*Seen)) {
@@ -186,26 +215,33 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 // whatever is copied through it can be flushed as it comes.
 type watchedWriter struct {
 	http.ResponseWriter
-	rec *record
-	s   *Server
+	rec   *record
+	s     *Server
+	leave func() // called when an answer begins
 }
 
 func (w *watchedWriter) WriteHeader(status int) {
-	w.s.note(w.rec, func(seen *Seen) {
-		if seen.Status == 0 && status >= 200 {
-			seen.Status = status
-		}
-	})
+	w.begin(status)
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *watchedWriter) Write(p []byte) (int, error) {
+	w.begin(http.StatusOK)
+	return w.ResponseWriter.Write(p)
+}
+
+// begin notes the answer's status, the first time. What is below 200 comes before the answer.
+func (w *watchedWriter) begin(status int) {
+	if status < 200 {
+		return
+	}
 	w.s.note(w.rec, func(seen *Seen) {
 		if seen.Status == 0 {
-			seen.Status = http.StatusOK
+			seen.Status = status
+			w.s.statuses[status]++
 		}
 	})
-	return w.ResponseWriter.Write(p)
+	w.leave()
 }
 
 // Flush passes on what has been written so far.

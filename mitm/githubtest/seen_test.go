@@ -87,3 +87,22 @@ func TestLongBodies(t *testing.T) {
 		t.Errorf("%d kept of %d, digest %s", len(last.Body), last.BodyLength, last.BodyDigest)
 	}
 }
+
+// A bounded log keeps the latest, and the counts of everything.
+func TestKeepSeen(t *testing.T) {
+	s := start(t)
+	for range 3 {
+		get(t, s, "/zen")
+	}
+	for _, tt := range []struct{ keep, want int }{{2, 2}, {0, 0}, {-1, 2}} {
+		s.KeepSeen(tt.keep)
+		get(t, s, "/meta")
+		get(t, s, "/repos/acme/none")
+		if seen := s.Seen(); len(seen) != tt.want || tt.want > 0 && seen[len(seen)-1].Path != "/repos/acme/none" {
+			t.Errorf("keeping %d: %v", tt.keep, seen)
+		}
+	}
+	if statuses := s.Statuses(); statuses[200] != 6 || statuses[404] != 3 {
+		t.Errorf("%v", statuses)
+	}
+}

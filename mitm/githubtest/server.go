@@ -2,7 +2,8 @@
 // web server to test against. A Server listens on one loopback port, speaks TLS
 // with HTTP/2 and HTTP/1.1, and plays every host of github.com by the name it
 // is called: the REST and GraphQL API, uploads, git over HTTPS, archives, raw
-// files and signed downloads.
+// files and signed downloads. It knows users, organizations and GitHub Apps with
+// their installations. WithoutListener does without the port, for simulated time.
 //
 // It is faithful first: ETags, budgets, redirects, challenges and errors are
 // those GitHub documents or was observed to send, including the awkward ones.
@@ -13,6 +14,7 @@
 package githubtest
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -34,23 +36,27 @@ type Server struct {
 	authority *authority
 	client    *http.Client
 	now       func() time.Time
-	lists     bool           // If-None-Match may name several validators
-	handlers  sync.WaitGroup // added to under mu, and not after Close
+	silent    bool // listens nowhere
+	life      context.Context
+	end       context.CancelFunc // of life, at Close
+	lists     bool               // If-None-Match may name several validators
+	handlers  sync.WaitGroup     // added to under mu, and not after Close
 
 	interceptMu sync.RWMutex
 	intercept   func(http.ResponseWriter, *http.Request) bool
 
 	mu sync.Mutex // guards everything below
 	world
-	budgets    map[budgetKey]*budget
-	secondary  map[string]secondary // by login
+	restraint
 	failures   map[string][]time.Time
 	opaque     bool
 	gitRoot    string
 	ownGitRoot bool // made by us, removed by Close
 	closed     bool
 	log        []*record
+	keep       int // how many of the log are kept; negative: all
 	requests   int
+	statuses   map[int]int
 }
 
 // An Option changes how New builds a Server.
@@ -77,12 +83,18 @@ func New(options ...Option) *Server {
 		now:       time.Now,
 		authority: newAuthority(),
 		world:     newWorld(),
-		budgets:   map[budgetKey]*budget{},
-		secondary: map[string]secondary{},
+		restraint: newRestraint(),
+		statuses:  map[int]int{},
+		keep:      -1,
 		failures:  map[string][]time.Time{},
 	}
 	for _, option := range options {
 		option(s)
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	if s.silent {
+		s.client = &http.Client{Transport: s.Transport()}
+		return s
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -100,8 +112,13 @@ func New(options ...Option) *Server {
 	return s
 }
 
-// Addr is where the server listens, as host:port.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
+// Addr is where the server listens, as host:port. It panics on a server made WithoutListener.
+func (s *Server) Addr() string {
+	if s.silent {
+		panic("githubtest: this server listens nowhere")
+	}
+	return s.listener.Addr().String()
+}
 
 // Close stops the server, waits for its handlers and removes what it wrote,
 // except under a folder named by WithGitRoot.
@@ -110,7 +127,10 @@ func (s *Server) Close() {
 	s.closed = true
 	s.mu.Unlock()
 	s.client.CloseIdleConnections()
-	s.http.Close()
+	s.end()
+	if !s.silent {
+		s.http.Close()
+	}
 	s.handlers.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,9 +156,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.handlers.Done()
 	host := hostOf(r)
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat)) // so that a client can find its own clock wrong
 	rec := s.record(r, host)
 	defer complain()
-	w = &watchedWriter{ResponseWriter: w, rec: rec, s: s}
+	leave := s.arrive(r, host, rec)
+	defer leave()
+	w = &watchedWriter{ResponseWriter: w, rec: rec, s: s, leave: leave}
+	s.dawdle(r)
 
 	s.interceptMu.RLock()
 	intercept := s.intercept

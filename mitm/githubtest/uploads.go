@@ -39,9 +39,12 @@ func (s *Server) uploadTarget(r *http.Request, rec *record) (viewer, *repo, *rel
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v, refusal := s.authenticate(r)
-	rec.Login = v.login
+	rec.by(v)
 	if refusal != nil {
 		return v, nil, nil, refusal
+	}
+	if a := s.throttled(r, v, rec, "core", nil); a != nil {
+		return v, nil, nil, a
 	}
 	refused := func(a *answer) (viewer, *repo, *release, *answer) { return v, nil, nil, a }
 	segments := strings.Split(strings.TrimPrefix(r.URL.Path, "/"), "/")
@@ -55,7 +58,7 @@ func (s *Server) uploadTarget(r *http.Request, rec *record) (viewer, *repo, *rel
 		rp = s.byID[id]
 		segments = segments[2:]
 	}
-	if rp == nil || !rp.reads(v.login) || segments[0] != "releases" || segments[2] != "assets" || r.Method != http.MethodPost {
+	if rp == nil || !v.reads(rp) || segments[0] != "releases" || segments[2] != "assets" || r.Method != http.MethodPost {
 		return refused(notFound())
 	}
 	rel := rp.release(func(rel *release) bool { return itoa(rel.id) == segments[1] })
@@ -64,8 +67,8 @@ func (s *Server) uploadTarget(r *http.Request, rec *record) (viewer, *repo, *rel
 		return refused(notFound())
 	case v.login == "":
 		return refused(refuse(http.StatusUnauthorized, "Requires authentication", docREST))
-	case !rp.writes(v.login):
-		return refused(forbidden("contents=write"))
+	case !v.writes(rp, "contents=write"):
+		return refused(v.forbidden("contents=write"))
 	case r.URL.Query().Get("name") == "":
 		return refused(invalid("ReleaseAsset", "name", "missing_field"))
 	case r.ContentLength < 0:

@@ -22,6 +22,9 @@ func stamp(t time.Time) any {
 }
 
 func (a *account) kind() string {
+	if a.app != nil {
+		return "Bot"
+	}
 	if a.org {
 		return "Organization"
 	}
@@ -29,18 +32,29 @@ func (a *account) kind() string {
 }
 
 func (a *account) nodeID() string {
+	if a.app != nil {
+		return nodeID("BOT", a.id)
+	}
 	if a.org {
 		return nodeID("O", a.id)
 	}
 	return nodeID("U", a.id)
 }
 
+// html is the account's page, which for a bot is its App's.
+func (a *account) html() string {
+	if a.app != nil {
+		return webURL + "/apps/" + a.app.slug
+	}
+	return webURL + "/" + a.login
+}
+
 func (a *account) view() object {
-	u := apiURL + "/users/" + a.login
+	u := apiURL + "/users/" + url.PathEscape(a.login)
 	return object{
 		{"login", a.login}, {"id", a.id}, {"node_id", a.nodeID()},
 		{"avatar_url", fmt.Sprintf("https://avatars.githubusercontent.com/u/%d?v=4", a.id)},
-		{"gravatar_id", ""}, {"url", u}, {"html_url", webURL + "/" + a.login},
+		{"gravatar_id", ""}, {"url", u}, {"html_url", a.html()},
 		{"followers_url", u + "/followers"}, {"following_url", u + "/following{/other_user}"},
 		{"gists_url", u + "/gists{/gist_id}"}, {"starred_url", u + "/starred{/owner}{/repo}"},
 		{"subscriptions_url", u + "/subscriptions"}, {"organizations_url", u + "/orgs"},
@@ -119,8 +133,8 @@ func (r *repo) view(v viewer) object {
 		{"visibility", r.visibility()}, {"forks", 0}, {"open_issues", r.openIssues()}, {"watchers", r.stars}, {"default_branch", "main"},
 	}
 	if v.login != "" {
-		push := r.writes(v.login)
-		admin := push && r.owner.login == v.login
+		push := v.writes(r, "contents=write")
+		admin := push && r.owner.login == v.login // never a bot
 		o = append(o, member{"permissions", object{{"admin", admin}, {"maintain", admin}, {"push", push}, {"triage", push}, {"pull", true}}})
 	}
 	return o
@@ -321,22 +335,5 @@ func (t *status) view(r *repo) object {
 		{"url", r.url() + "/statuses/" + t.sha}, {"avatar_url", fmt.Sprintf("https://avatars.githubusercontent.com/u/%d?v=4", t.creator.id)},
 		{"id", t.id}, {"node_id", nodeID("SC", t.id)}, {"state", t.state}, {"description", t.description}, {"target_url", t.target},
 		{"context", t.ctx}, {"created_at", stamp(t.created)}, {"updated_at", stamp(t.created)}, {"creator", t.creator.view()},
-	}
-}
-
-func (k *checkRun) htmlURL(r *repo) string { return fmt.Sprintf("%s/runs/%d", r.html(), k.id) }
-
-func (k *checkRun) view(r *repo) object {
-	var conclusion, completed any
-	state := "in_progress"
-	if k.conclusion != "" {
-		conclusion, completed, state = k.conclusion, stamp(k.created), "completed"
-	}
-	return object{
-		{"id", k.id}, {"name", k.name}, {"node_id", nodeID("CR", k.id)}, {"head_sha", k.sha}, {"external_id", ""},
-		{"url", fmt.Sprintf("%s/check-runs/%d", r.url(), k.id)}, {"html_url", k.htmlURL(r)},
-		{"details_url", nil}, {"status", state}, {"conclusion", conclusion}, {"started_at", stamp(k.created)}, {"completed_at", completed},
-		{"output", object{{"title", k.title}, {"summary", nil}, {"text", nil}, {"annotations_count", 0}, {"annotations_url", fmt.Sprintf("%s/check-runs/%d/annotations", r.url(), k.id)}}},
-		{"check_suite", nil}, {"app", nil}, {"pull_requests", []any{}},
 	}
 }

@@ -11,15 +11,18 @@ import (
 // A world is everything the server knows. Ids and dates are handed out in
 // order, so that the same calls make the same bytes.
 type world struct {
-	accounts map[string]*account // by login in lower case
-	tokens   map[string]*token
-	repos    map[string]*repo // by full name in lower case
-	renamed  map[string]*repo // former full names
-	byID     map[int]*repo
-	order    []*repo
-	set      map[string]string // JSON bodies, by path with or without a query
-	lastID   int
-	ticks    int
+	accounts      map[string]*account // by login in lower case
+	tokens        map[string]*token
+	repos         map[string]*repo // by full name in lower case
+	renamed       map[string]*repo // former full names
+	byID          map[int]*repo
+	order         []*repo
+	apps          []*App
+	installations []*Installation   // those that are still there
+	machines      map[string]bool   // principals that are Apps and installations, uninstalled ones too
+	set           map[string]string // JSON bodies, by path with or without a query
+	lastID        int
+	ticks         int
 }
 
 // An account is a user or an organization.
@@ -27,6 +30,7 @@ type account struct {
 	id    int
 	login string
 	org   bool
+	app   *App // of which this is the bot, or nil
 	born  time.Time
 }
 
@@ -46,6 +50,7 @@ type repo struct {
 	releases    []*release
 	statuses    []*status
 	checks      []*checkRun
+	deployments []*deployment
 	events      []object
 	git         gitState
 }
@@ -115,16 +120,33 @@ type status struct {
 }
 
 type checkRun struct {
-	id                           int
-	sha, name, conclusion, title string // no conclusion: in progress
-	created                      time.Time
+	id                                  int
+	sha, name, status, conclusion       string // no conclusion: in progress
+	title, summary, details, externalID string
+	app                                 *App // who made it and alone may change it; nil for a test's own
+	created                             time.Time
+}
+
+type deployment struct {
+	id                                       int
+	sha, ref, task, environment, description string
+	creator                                  *account
+	created                                  time.Time
+	states                                   []*deploymentState
+}
+
+type deploymentState struct {
+	id                         int
+	state, description, target string
+	creator                    *account
+	created                    time.Time
 }
 
 func newWorld() world {
 	return world{
 		accounts: map[string]*account{}, tokens: map[string]*token{},
 		repos: map[string]*repo{}, renamed: map[string]*repo{}, byID: map[int]*repo{},
-		set: map[string]string{}, lastID: 1000,
+		set: map[string]string{}, machines: map[string]bool{}, lastID: 1000,
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 //	POST /edit-issue?repo=&number=&title=
 //	POST /budget?login=&resource=&limit=&used=&reset=    reset in seconds from now; left out, the window stays
 //	POST /secondary?login=&retry_after=&status=          retry_after in seconds; left out, no such header; status 0 ends it
+//	                            where a login is named, installation:ID is an installation's
 //	POST /revoke                TOKEN: 401 from now on
 func control(s *githubtest.Server) http.Handler {
 	mux := http.NewServeMux()

@@ -24,6 +24,13 @@ func addDemo(s *githubtest.Server) {
 	s.WriteFile("acme/api", "openapi.yaml", "openapi: 3.1.0\ninfo: {title: acme, version: '1'}\n")
 }
 
+// addApp installs an App on acme, whose installation is as good a credential as the users' tokens.
+func addApp(s *githubtest.Server) map[string]string {
+	app := s.AddApp("acme-ci")
+	in := s.Install(app, "acme")
+	return map[string]string{"app.pem": string(app.PEM()), "app": fmt.Sprintf("%d %d\n", app.ID(), in.ID())}
+}
+
 func addWeb(s *githubtest.Server) {
 	const web = "acme/web"
 	s.WriteFile(web, "index.html", "<!doctype html>\n<title>acme</title>\n")

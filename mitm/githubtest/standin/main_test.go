@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -35,14 +36,14 @@ type running struct {
 	client        *http.Client // reaches the stand-in
 }
 
-func play(t *testing.T, world string) running {
+func play(t *testing.T, world string, more ...string) running {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "new")
 	ctx, stop := context.WithCancel(t.Context())
 	reader, writer := io.Pipe()
 	status := make(chan int, 1)
 	go func() {
-		status <- run(ctx, []string{"--dir", dir, "--world", world}, writer, os.Stderr)
+		status <- run(ctx, append([]string{"--dir", dir, "--world", world}, more...), writer, os.Stderr)
 		writer.Close()
 	}()
 	lines := make(chan string, 9)
@@ -142,6 +143,31 @@ func TestReady(t *testing.T) {
 	}
 	if status, body := r.github("/repos/acme/web", ""); status != 404 {
 		t.Errorf("the empty world: %d %s", status, body)
+	}
+}
+
+// With --app there is an App to mint tokens with, whose key is nobody else's to read.
+func TestApp(t *testing.T) {
+	r := play(t, "demo", "--app")
+	block, _ := pem.Decode(r.file("app.pem"))
+	if block == nil {
+		t.Fatal("app.pem is no PEM")
+	}
+	if _, err := x509.ParsePKCS1PrivateKey(block.Bytes); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(filepath.Join(r.dir, "app.pem")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	var app, installation int
+	if n, err := fmt.Sscanf(string(r.file("app")), "%d %d\n", &app, &installation); n != 2 {
+		t.Fatalf("app: %q, %v", r.file("app"), err)
+	}
+	if status, text := r.ask(fmt.Sprintf("POST /budget?login=installation:%d&limit=10&used=4", installation), ""); status != 200 {
+		t.Errorf("its budget: %d %s", status, text)
+	}
+	if _, text := r.ask(fmt.Sprintf("GET /points?login=installation:%d", installation), ""); text != "4\n" {
+		t.Errorf("its points: %s", text)
 	}
 }
 
