@@ -15,18 +15,19 @@ import (
 // bottom know nothing of the rest, so that each can be read, tested and trusted alone.
 func rooms() map[string][]string {
 	return map[string][]string{
-		"octopool":                         {"mitm", "mitm/config", "mitm/daemon", "mitm/launch", "policy"},
-		"octopool/mitm":                    {"ca", "mitm/exchange", "mitm/route", "policy", "policy/pool", "store"},
-		"octopool/mitm/admin":              {"policy"},
-		"octopool/mitm/config":             {"mitm", "policy", "policy/pool"},
-		"octopool/mitm/daemon":             {"ca", "mitm", "mitm/admin", "mitm/config", "mitm/launch", "policy", "policy/pool", "store"},
-		"octopool/mitm/exchange":           {"policy", "policy/pool", "store"},
-		"octopool/mitm/githubtest":         {},
-		"octopool/mitm/githubtest/standin": {"mitm/githubtest"},
-		"octopool/mitm/launch":             {},
-		"octopool/mitm/route":              {},
-		"octopool/mitm/route/internal/gen": {},
-		"octopool/policy/pool":             {"policy"},
+		"octopool":                          {"mitm", "mitm/config", "mitm/daemon", "mitm/launch", "policy"},
+		"octopool/mitm":                     {"ca", "mitm/exchange", "mitm/route", "policy", "policy/pool", "store"},
+		"octopool/mitm/admin":               {"policy"},
+		"octopool/mitm/config":              {"mitm", "policy", "policy/pool"},
+		"octopool/mitm/daemon":              {"ca", "mitm", "mitm/admin", "mitm/config", "mitm/launch", "policy", "policy/pool", "store"},
+		"octopool/mitm/exchange":            {"policy", "policy/pool", "store"},
+		"octopool/mitm/githubtest":          {},
+		"octopool/mitm/githubtest/standin":  {"mitm/githubtest"},
+		"octopool/mitm/launch":              {},
+		"octopool/mitm/route":               {},
+		"octopool/mitm/route/internal/gen":  {},
+		"octopool/policy/pool":              {"policy", "policy/pool/installation"},
+		"octopool/policy/pool/installation": {"policy"},
 
 		"octopool/ca":     {},
 		"octopool/policy": {},
@@ -41,7 +42,9 @@ func keepers() map[string]string {
 		"github.com/elazarl/goproxy":              "octopool/mitm",
 		"github.com/dgraph-io/badger":             "octopool/store",
 		"github.com/redis/rueidis":                "octopool/store",
-		"github.com/bradleyfalzon/ghinstallation": "octopool/policy/pool",
+		"github.com/bradleyfalzon/ghinstallation": "octopool/policy/pool/installation",
+		"github.com/google/go-github":             "octopool/policy/pool/installation",
+		"github.com/golang-jwt/jwt":               "octopool/policy/pool/installation",
 	}
 }
 
@@ -49,7 +52,7 @@ func keepers() map[string]string {
 func testers() []string {
 	return []string{
 		"octopool/mitm/githubtest", "testing", "net/http/httptest",
-		"github.com/google/go-cmp", "github.com/prometheus/", "github.com/rogpeppe/", "github.com/google/go-github", "go.uber.org/goleak",
+		"github.com/google/go-cmp", "github.com/prometheus/", "github.com/rogpeppe/", "go.uber.org/goleak",
 	}
 }
 
