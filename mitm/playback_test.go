@@ -86,7 +86,7 @@ func playThrough(t *testing.T, hub *playbackGitHub, dir, data string) []githubte
 		t.Fatal(err)
 	}
 	hub.begin(scenario)
-	stored, err := store.OpenBadger(data, time.Hour, slog.New(slog.DiscardHandler))
+	stored, err := store.OpenBadger(data, store.BadgerOptions{TTL: time.Hour, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,89 +1,182 @@
 package store
 
 import (
-	"errors"
-	"sync"
+	"math"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
 )
 
-const (
-	houseEvery = 5 * time.Minute
-	// gcRatio is the part of a value log file that must be garbage for it to be
-	// rewritten.
-	gcRatio = 0.5
-)
+// houseEvery is how often what has expired is looked for.
+const houseEvery = 5 * time.Minute
 
-// Stats counts views and the bytes of their bodies. What expires is noticed at
-// the next count, a few minutes later; right after an open the first count may
-// still be under way.
-func (b *Badger) Stats() Stats {
-	entries, bytes := b.tally.read()
-	return Stats{
-		Entries:   entries,
-		Bytes:     bytes,
-		Errors:    b.failures.count.Load(),
-		Evictions: b.evictions.Load(),
+// shortEvery is how often room is made because of what others write to the disk.
+const shortEvery = 5 * time.Second
+
+// limits are what a store keeps to, in bytes.
+type limits struct {
+	bytes int64 // on disk; 0 without a bound
+	file  int64 // of a file of the value log: disk is given back in such pieces, and what is larger cannot be kept
+	spare int64 // to leave to others on the disk
+}
+
+func newLimits(maxBytes int64) limits {
+	const smallestFile, largestFile = 2 << 20, 64 << 20
+	l := limits{bytes: max(maxBytes, 0), file: largestFile}
+	if l.bytes > 0 {
+		l.file = min(max(l.bytes/32, smallestFile), largestFile)
 	}
+	// Tables that are compacted and value log files that are rewritten exist twice for
+	// a while.
+	l.spare = 64<<20 + 2*l.file
+	return l
+}
+
+// step is how much is written before it is looked whether room must be made.
+func (l limits) step() int64 {
+	if l.bytes == 0 {
+		return 16 * l.file
+	}
+	return max(l.bytes/32, 4<<20)
+}
+
+// What there may be of the bytes on disk. Views take less than all of it, as the cost of
+// giving disk back is in the parts of files that must be written again: it is
+// small where there is much garbage.
+func (l limits) views() int64  { return l.of(0.9) - 8<<20 } // for Badger's logs and tables
+func (l limits) target() int64 { return l.of(1.05) }        // is worth no effort
+func (l limits) brake() int64  { return l.of(1.15) }        // stops writes
+
+func (l limits) of(part float64) int64 {
+	if l.bytes == 0 {
+		return math.MaxInt64
+	}
+	return int64(part * float64(l.bytes))
+}
+
+// makeRoom returns nil when w may be written. Badger writes to mapped files, where a full
+// disk is no error but the end of the process, so nothing is written when the disk is
+// almost full.
+func (b *Badger) makeRoom(w *write) error {
+	grown := b.grown.Load()
+	free := b.free(b.dir)
+	if grown > b.limits.step() || free < b.limits.spare {
+		b.call()
+	}
+	if free < b.limits.spare/2 {
+		return errNoSpace
+	}
+	if w.kind != "put" || b.used.Load()+grown <= b.limits.brake() {
+		return nil
+	}
+	if err := b.tidy(false); err != nil {
+		return err
+	}
+	if b.used.Load()+b.grown.Load() > b.limits.brake() {
+		return errCrowded
+	}
+	return nil
 }
 
 // keepHouse counts, and gives disk back, until Close.
 func (b *Badger) keepHouse() {
 	defer close(b.stopped)
-	b.use("count", b.recount)
+	b.use("count", func() error {
+		b.tidying.Lock()
+		defer b.tidying.Unlock()
+		return b.count()
+	})
 	tick := time.NewTicker(houseEvery)
 	defer tick.Stop()
+	var short time.Time // when the disk was last found to be
 	for {
 		select {
 		case <-b.stop:
 			return
+		case <-b.calls:
+			if b.mapped.Load() > maxMapped {
+				b.use("unmapping", b.unmap)
+			}
+			switch now := b.now(); {
+			case b.grown.Load() > b.limits.step():
+				b.use("housekeeping", func() error { return b.tidy(false) })
+			case b.free(b.dir) < b.limits.spare && now.Sub(short) > shortEvery:
+				short = now
+				b.use("housekeeping", func() error { return b.tidy(true) })
+			}
 		case <-tick.C:
-			b.use("compaction", b.collect)
-			b.use("count", b.recount)
+			b.use("housekeeping", func() error { return b.tidy(true) })
 		}
 	}
 }
 
-// collect gives back the disk that replaced, dropped and expired bodies take.
-// Only compaction finds out which parts of the value log those are, hence Flatten.
-func (b *Badger) collect() error {
-	if err := b.db.Flatten(1); err != nil {
+// count tells the index what is stored, once after an open. It reads keys alone, of which
+// there may be a million in a second, and holds up writes meanwhile. It is called with
+// tidying held.
+func (b *Badger) count() error {
+	if b.counted {
+		return nil
+	}
+	b.counted = true
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	now := b.now()
+	return b.db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{})
+		defer it.Close()
+		for it.Rewind(); it.Valid(); it.Next() {
+			item := it.Item()
+			if len(item.Key()) != keySize {
+				continue
+			}
+			if b.stopping() {
+				return nil
+			}
+			var used time.Time // of a body: what its record says
+			if item.Key()[0] == recordKey {
+				used = time.Unix(int64(item.ExpiresAt()), 0).Add(-b.lifetime())
+			}
+			if used.After(now) {
+				used = now // the TTL was another
+			}
+			b.index.touch(viewID(item.Key()), item.EstimatedSize()+tableSize, used)
+		}
+		return nil
+	})
+}
+
+// tidy makes room: it deletes what was used least recently if there is too much, and what
+// has expired if thorough, and gives back the disk that this and all that was replaced
+// takes.
+func (b *Badger) tidy(thorough bool) error {
+	b.tidying.Lock()
+	defer b.tidying.Unlock()
+	if !thorough && b.grown.Load() <= b.limits.step() && b.used.Load() <= b.limits.target() {
+		return nil // another has just done so
+	}
+	if err := b.count(); err != nil {
 		return err
 	}
-	for !b.stopping() {
-		err := b.db.RunValueLogGC(gcRatio)
-		if errors.Is(err, badger.ErrNoRewrite) {
-			return nil
-		}
-		if err != nil {
+	free := b.free(b.dir)
+	if free < b.limits.spare/4 {
+		return errNoSpace
+	}
+	_, stored := b.index.sums()
+	garbage := max(0, onDisk(b.dir)-int64(stored))
+	excess := b.limits.spare - free - garbage
+	if surplus := int64(stored) - b.limits.views(); surplus > 0 {
+		excess = max(excess, surplus+b.limits.step())
+	}
+	b.grown.Store(0)
+	b.index.expire(b.now().Add(-b.lifetime()))
+	if thorough || excess > 0 {
+		if err := b.sweep(b.index.condemn(excess)); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// recount counts the bodies, whose keys and sizes lie together and apart from all
-// else, so that a million of them are read in about a second.
-func (b *Badger) recount() error {
-	b.tally.commits.Lock()
-	txn := b.db.NewTransaction(false)
-	b.tally.begin()
-	b.tally.commits.Unlock()
-	defer txn.Discard()
-
-	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{bodyKey}})
-	defer it.Close()
-	var counted change
-	for it.Rewind(); it.Valid(); it.Next() {
-		if counted.entries%1024 == 0 && b.stopping() {
-			return nil
-		}
-		counted.entries++
-		counted.bytes += it.Item().EstimatedSize()
-	}
-	b.tally.end(counted)
-	return nil
+	err := b.reclaim()
+	b.used.Store(onDisk(b.dir))
+	return err
 }
 
 func (b *Badger) stopping() bool {
@@ -95,65 +188,11 @@ func (b *Badger) stopping() bool {
 	}
 }
 
-// A change is what a write did to the number of views and the size of bodies.
-type change struct {
-	entries, bytes int64
-	evictions      uint64
-}
-
-func (c *change) add(rec *record) {
-	c.entries++
-	c.bytes += sizeOf(rec)
-}
-
-func (c *change) remove(rec *record) {
-	c.entries--
-	c.bytes -= sizeOf(rec)
-}
-
-// sizeOf is what the body of rec takes, as Badger estimates it.
-func sizeOf(rec *record) int64 {
-	const around = int64(keySize + recordHead + len(Digest{}) + 1)
-	return rec.length + around
-}
-
-// A tally knows how much is stored: what the last count found, and what has
-// changed since that count began.
-type tally struct {
-	// Held for reading from before a commit until it is added here, so that a
-	// count sees each write either in its snapshot or as a change since.
-	commits sync.RWMutex
-
-	mu             sync.Mutex // guards everything below
-	counted, since change
-	during         change // since a count that is under way began
-}
-
-func (t *tally) add(c change) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, sum := range []*change{&t.since, &t.during} {
-		sum.entries += c.entries
-		sum.bytes += c.bytes
+// lifetime is how long an entry is kept. Without a TTL it is never over, but tells
+// still when the entry was written.
+func (b *Badger) lifetime() time.Duration {
+	if b.ttl > 0 {
+		return b.ttl
 	}
-}
-
-func (t *tally) begin() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.during = change{}
-}
-
-func (t *tally) end(counted change) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.counted, t.since = counted, t.during
-}
-
-// read returns the sums, never below zero: a view that had expired may have been
-// replaced before it was counted out.
-func (t *tally) read() (entries, bytes uint64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return uint64(max(0, t.counted.entries+t.since.entries)), uint64(max(0, t.counted.bytes+t.since.bytes))
+	return 50 * 365 * 24 * time.Hour
 }

@@ -1,10 +1,9 @@
 package store
 
 import (
-	"encoding/binary"
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,44 +13,66 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
-	"github.com/dgraph-io/badger/v4/pb"
-	"github.com/dgraph-io/badger/v4/table"
-	"github.com/dgraph-io/badger/v4/y"
-	"google.golang.org/protobuf/proto"
 )
 
 // ErrLocked says that another process has the directory open.
 var ErrLocked = errors.New("store in use by another process")
 
+// Options of a Badger store.
+type BadgerOptions struct {
+	// A view that is neither put nor touched for TTL is dropped; never, if TTL is not
+	// positive.
+	TTL time.Duration
+	// The disk that the store may take, in bytes; any, if not positive. For a while
+	// it may take a quarter more, and it is not kept to below 64 MiB. A body larger than
+	// a thirty-second part of it, or than 64 MiB, is not kept.
+	MaxBytes int64
+	Log      *slog.Logger // may be nil
+}
+
 // OpenBadger opens the store in dir, which it makes if need be, and starts its
-// housekeeping, which Close ends. A view that is neither put nor touched for ttl
-// is dropped; never, if ttl is not positive.
+// housekeeping, which Close ends.
 //
 // It returns ErrLocked if another process has dir open, and an error if dir
 // cannot be written to. Files that are damaged or not Badger's are no error: dir
 // is moved aside, to its name with .broken- and the Unix time, and a fresh store
-// begun, with a warning in log.
-func OpenBadger(dir string, ttl time.Duration, log *slog.Logger) (*Badger, error) {
+// begun, with a warning in the log. What was moved aside is kept, but for the oldest of
+// more than three. A store with another version of this package's records is emptied.
+func OpenBadger(dir string, o BadgerOptions) (*Badger, error) {
+	return openWith(dir, o, time.Now, freeOn)
+}
+
+func openWith(dir string, o BadgerOptions, now func() time.Time, free func(dir string) int64) (*Badger, error) {
 	b := &Badger{
-		ttl:      ttl,
-		now:      time.Now,
-		failures: newFailures(log, time.Now),
+		dir:      filepath.Clean(dir),
+		ttl:      o.TTL,
+		limits:   newLimits(o.MaxBytes),
+		now:      now,
+		free:     free,
+		failures: newFailures(o.Log, now),
 		stop:     make(chan struct{}),
 		stopped:  make(chan struct{}),
+		calls:    make(chan struct{}, 1),
 	}
-	dir = filepath.Clean(dir)
 	var err error
-	if b.db, err = openDir(dir, b.failures); err != nil {
-		return nil, fmt.Errorf("store %s: %w", dir, err)
+	if b.db, err = b.openDir(); err != nil {
+		return nil, fmt.Errorf("store %s: %w", b.dir, err)
+	}
+	b.used.Store(onDisk(b.dir))
+	b.outbox.open()
+	for _, queue := range b.outbox.queues {
+		b.writers.Go(func() { b.deliver(queue) })
 	}
 	go b.keepHouse()
 	return b, nil
 }
 
-// Close ends housekeeping and closes the database, which another process may open from
-// then on. Later calls return nil.
+// Close waits until all is written, ends housekeeping and closes the database, which
+// another process may open from then on. Later calls return nil.
 func (b *Badger) Close() (err error) {
 	b.closing.Do(func() {
+		b.outbox.close()
+		b.writers.Wait()
 		close(b.stop)
 		<-b.stopped
 		b.open.Lock()
@@ -66,52 +87,105 @@ func (b *Badger) Close() (err error) {
 	return err
 }
 
-// openDir opens the database in dir, or a fresh one there if that cannot be.
-func openDir(dir string, f *failures) (*badger.DB, error) {
-	db, err := tryOpen(dir, f)
-	if err == nil || errors.Is(err, ErrLocked) {
+// openDir opens the database in the store's directory, or a fresh one there if that
+// cannot be.
+func (b *Badger) openDir() (*badger.DB, error) {
+	db, err := b.tryOpen()
+	if err == nil || errors.Is(err, ErrLocked) || errors.Is(err, errNoSpace) {
 		return db, err
 	}
-	if barred := writable(dir); barred != nil {
+	if barred := writable(b.dir); barred != nil {
 		return nil, barred
 	}
-	aside := fmt.Sprintf("%s.broken-%d", dir, f.now().Unix())
-	for n := 1; exists(aside); n++ {
-		aside = fmt.Sprintf("%s.broken-%d-%d", dir, f.now().Unix(), n)
+	aside, moved := moveAside(b.dir, b.now())
+	if moved != nil {
+		return nil, moved
 	}
-	if err := os.Rename(dir, aside); err != nil {
-		return nil, err
-	}
-	f.log.Warn("store moved aside, starting afresh", "dir", dir, "aside", aside, "error", err)
-	return tryOpen(dir, f)
+	b.failures.log.Warn("store moved aside, starting afresh", "dir", b.dir, "aside", aside, "error", err)
+	return b.tryOpen()
 }
 
-// tryOpen opens the database in dir. Badger may panic on damaged files.
-func tryOpen(dir string, f *failures) (db *badger.DB, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+// tryOpen opens the database in the store's directory. Badger may panic on damaged files.
+func (b *Badger) tryOpen() (db *badger.DB, err error) {
+	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return nil, err
+	}
+	if b.free(b.dir) < openSpace {
+		return nil, errNoSpace
 	}
 	defer func() {
 		if p := recover(); p != nil {
 			db, err = nil, fmt.Errorf("badger: %v", p)
 		}
 	}()
-	if err := checkTables(dir); err != nil {
+	if err := checkTables(b.dir); err != nil {
 		return nil, err
 	}
-	db, err = badger.Open(badgerOptions(dir).WithLogger(badgerLog{f}))
+	// A process that is killed when it has just made a file leaves it empty, which is an
+	// error, worded thus. Badger fills it in before it says so, for each in turn: the
+	// value log's and one of memory.
+	for range 3 {
+		db, err = badger.Open(badgerOptions(b.dir, b.limits).WithLogger(badgerLog{b.failures}))
+		if err == nil || !strings.Contains(err.Error(), "Create a new file") {
+			break
+		}
+	}
 	// Badger's errors do not wrap; this is how it words a lock on every system.
 	if err != nil && strings.Contains(err.Error(), "Another process is using this Badger database") {
 		return nil, ErrLocked
 	}
-	return db, err
+	if err != nil {
+		return nil, err
+	}
+	if err := checkVersion(db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
+
+// openSpace is what must be free on the disk for Badger to open: it writes a few
+// files then, and does not live to tell of a full disk (see makeRoom).
+const openSpace = 16 << 20
+
+// checkVersion empties a database of another version.
+func checkVersion(db *badger.DB) error {
+	key, own := []byte{versionKey}, []byte{recordVersion}
+	same, empty := false, false
+	if err := db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{AllVersions: true})
+		defer it.Close()
+		it.Rewind()
+		empty = !it.Valid()
+		item, err := txn.Get(key)
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return item.Value(func(version []byte) error {
+			same = bytes.Equal(version, own)
+			return nil
+		})
+	}); err != nil || same {
+		return err
+	}
+	if !empty {
+		if err := db.DropAll(); err != nil {
+			return err
+		}
+	}
+	return db.Update(func(txn *badger.Txn) error { return txn.Set(key, own) })
+}
+
+// memTableSize is how much Badger collects before it makes a table of it.
+const memTableSize = 1 << 20
 
 // badgerOptions are for a cache of up to a million entries of 1 to 100 KB. With
 // its defaults Badger takes gigabytes of memory and never gives disk back: space
 // in the value log is only found to be free when tables are compacted, and with
 // large tables and small entries they hardly ever are.
-func badgerOptions(dir string) badger.Options {
+func badgerOptions(dir string, l limits) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithSyncWrites(false). // a cache may lose its tail
 		WithNumVersionsToKeep(1).
@@ -119,126 +193,13 @@ func badgerOptions(dir string) badger.Options {
 		WithCompression(options.None). // bodies come compressed
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(64 << 20). // 0 would be all of it
-		WithMemTableSize(2 << 20).
+		WithMemTableSize(memTableSize).
 		WithNumMemtables(3).
 		WithNumLevelZeroTables(2).
 		WithNumLevelZeroTablesStall(6).
 		WithNumCompactors(2).
-		WithValueThreshold(1 << 10).
-		WithValueLogFileSize(64 << 20).
+		WithValueThreshold(128).
+		WithValueLogFileSize(l.file).
+		WithChecksumVerificationMode(options.OnTableRead). // a damaged table would stay for good
 		WithMetricsEnabled(false)
-}
-
-// checkTables looks at the tables in dir before Badger does, because Badger ends
-// the process over one that was cut off: it opens them on goroutines of its own,
-// where a panic cannot be caught, and calls log.Fatal when a length in the footer
-// leads outside the file. Only what the manifest lists is Badger's; the rest, such
-// as the half of a table that a killed process was writing, it removes itself. A
-// manifest that cannot be read is left to Badger, which returns an error.
-func checkTables(dir string) error {
-	file, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
-	if err != nil {
-		return nil
-	}
-	defer file.Close()
-	manifest, _, err := badger.ReplayManifestFile(file, 0, badgerOptions(dir))
-	if err != nil {
-		return nil
-	}
-	for id := range manifest.Tables {
-		name := table.NewFilename(id, dir)
-		// A table that is gone by now was deleted by the process that has dir open.
-		if err := checkTable(name); err != nil && exists(name) {
-			return fmt.Errorf("%s: %w", filepath.Base(name), err)
-		}
-	}
-	return nil
-}
-
-// checkTable verifies that a table ends in a whole index, which is written last.
-// It ends in: index, its length, its checksum, the checksum's length.
-func checkTable(name string) error {
-	file, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	end, err := file.Seek(0, io.SeekEnd)
-	if err != nil {
-		return err
-	}
-	before := func(n int64) ([]byte, error) {
-		if n > end {
-			return nil, errors.New("table is cut off")
-		}
-		end -= n
-		part := make([]byte, n)
-		_, err := file.ReadAt(part, end)
-		return part, err
-	}
-	sized := func() ([]byte, error) {
-		n, err := before(4)
-		if err != nil {
-			return nil, err
-		}
-		return before(int64(binary.BigEndian.Uint32(n)))
-	}
-	sum, err := sized()
-	if err != nil {
-		return err
-	}
-	var want pb.Checksum
-	if err := proto.Unmarshal(sum, &want); err != nil {
-		return err
-	}
-	index, err := sized()
-	if err != nil {
-		return err
-	}
-	return y.VerifyChecksum(index, &want)
-}
-
-// writable tells a directory that may not be written to, on a disk that may be
-// full or read-only, from one with damaged files: for those it returns nil.
-func writable(dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return err
-	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return nil // someone else's file
-	}
-	probe, err := os.CreateTemp(dir, "probe-*")
-	if err != nil {
-		return err
-	}
-	_, err = probe.Write(make([]byte, 64<<10))
-	if err := errors.Join(err, probe.Close(), os.Remove(probe.Name())); err != nil {
-		return err
-	}
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, entry := range files {
-		if !entry.Type().IsRegular() {
-			continue
-		}
-		file, err := os.OpenFile(filepath.Join(dir, entry.Name()), os.O_RDWR, 0)
-		if err != nil {
-			return err
-		}
-		if err := file.Close(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func exists(name string) bool {
-	_, err := os.Lstat(name)
-	return err == nil
 }

@@ -5,23 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/dgraph-io/badger/v4"
 )
 
 func openBadger(t testing.TB, dir string) *Badger {
 	t.Helper()
-	s, err := OpenBadger(dir, time.Hour, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	return openBadgerWith(t, dir, BadgerOptions{TTL: time.Hour}, time.Now, freeOn)
+}
+
+func openBadgerWith(t testing.TB, dir string, o BadgerOptions, now func() time.Time, free func(string) int64) *Badger {
+	t.Helper()
+	o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	s, err := openWith(dir, o, now, free)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,6 +34,16 @@ func openBadger(t testing.TB, dir string) *Badger {
 	})
 	return s
 }
+
+// A clock shows the time since start that it is set to.
+type clock struct {
+	start time.Time
+	since atomic.Int64
+}
+
+func newClock() *clock                   { return &clock{start: time.Now().Truncate(time.Second)} }
+func (c *clock) set(since time.Duration) { c.since.Store(int64(since)) }
+func (c *clock) now() time.Time          { return c.start.Add(time.Duration(c.since.Load())) }
 
 func TestBadger(t *testing.T) {
 	testStore(t, func(t *testing.T) Store { return openBadger(t, t.TempDir()) })
@@ -44,7 +56,7 @@ func TestBadgerReopened(t *testing.T) {
 		put(s, Key{Path: fmt.Sprint(i)}, strings.Repeat("x", i*100), noon)
 	}
 	s.Drop(Key{Path: "7"}, answer(strings.Repeat("x", 700), noon).Body)
-	before := waitForStats(t, s, 99)
+	before := wantStats(t, s, 99, 0)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -55,24 +67,9 @@ func TestBadgerReopened(t *testing.T) {
 		}
 	}
 	wantViews(t, s, Key{Path: "7"})
-	after := waitForStats(t, s, 99)
+	after := wantStats(t, s, 99, 0)
 	if ratio := float64(after.Bytes) / float64(before.Bytes); ratio < 0.95 || ratio > 1.05 {
 		t.Errorf("%d bytes before, %d after", before.Bytes, after.Bytes)
-	}
-}
-
-// waitForStats waits until the first count, which an open does not wait for, has
-// found so many entries.
-func waitForStats(t *testing.T, s Store, entries uint64) Stats {
-	t.Helper()
-	for give := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
-		stats := s.Stats()
-		if stats.Entries == entries {
-			return stats
-		}
-		if time.Now().After(give) {
-			t.Fatalf("%+v, want %d entries", stats, entries)
-		}
 	}
 }
 
@@ -80,193 +77,10 @@ func TestBadgerIsLocked(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	s := openBadger(t, dir)
 	put(s, aKey, "x", noon)
-	if _, err := OpenBadger(dir, time.Hour, nil); !errors.Is(err, ErrLocked) {
+	if _, err := OpenBadger(dir, BadgerOptions{TTL: time.Hour}); !errors.Is(err, ErrLocked) {
 		t.Errorf("second open: %v", err)
 	}
 	wantViews(t, s, aKey, "x")
-}
-
-// Whatever is found in its place, a store opens, warns once and keeps what it
-// could not read beside it.
-func TestBadgerMovesDamagedFilesAside(t *testing.T) {
-	truncate := func(pattern string, keep float64) func(*testing.T, string) {
-		return func(t *testing.T, dir string) {
-			for _, name := range glob(t, dir, pattern) {
-				info, err := os.Stat(name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := os.Truncate(name, int64(float64(info.Size())*keep)); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-	}
-	garble := func(pattern string) func(*testing.T, string) {
-		return func(t *testing.T, dir string) {
-			for _, name := range glob(t, dir, pattern) {
-				if err := os.WriteFile(name, bytes.Repeat([]byte("not a database\n"), 100), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-	}
-	for name, tt := range map[string]struct {
-		damage func(t *testing.T, dir string)
-		kept   bool // Badger copes by itself; whatever it still has must be right
-	}{
-		"manifest garbled":       {garble("MANIFEST"), false},
-		"manifest of no length":  {truncate("MANIFEST", 0), false},
-		"key registry garbled":   {garble("KEYREGISTRY"), false},
-		"tables garbled":         {garble("*.sst"), false},
-		"tables cut off":         {truncate("*.sst", 0.5), false},
-		"tables of no length":    {truncate("*.sst", 0), false},
-		"tables of one byte":     {truncate("*.sst", 1e-5), false},
-		"value log cut off":      {truncate("*.vlog", 0.5), true},
-		"value log of no length": {truncate("*.vlog", 0), false},
-		"value log garbled":      {garble("*.vlog"), false},
-		"memory log garbled":     {garble("*.mem"), true},
-		"discard stats garbled":  {garble("DISCARD"), true},
-		"discard stats short":    {truncate("DISCARD", 1e-6), true},
-		"a file in its place": {func(t *testing.T, dir string) {
-			if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, []byte("mine"), 0o600)); err != nil {
-				t.Fatal(err)
-			}
-		}, false},
-		"nothing wrong": {func(*testing.T, string) {}, true},
-		"half a table, ignored": {func(t *testing.T, dir string) {
-			if err := os.WriteFile(filepath.Join(dir, "000999.sst"), []byte("half"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "store")
-			s := openBadger(t, dir)
-			bodies := make([]string, 30)
-			for i := range bodies {
-				bodies[i] = strings.Repeat(fmt.Sprint(i), 500)
-				put(s, Key{Path: fmt.Sprint(i)}, bodies[i], noon)
-			}
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
-			tt.damage(t, dir)
-
-			var log bytes.Buffer
-			s, err := OpenBadger(dir, time.Hour, slog.New(slog.NewTextHandler(&log, nil)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i, want := range bodies {
-				k := Key{Path: fmt.Sprint(i)}
-				for _, r := range s.Lookup(k) {
-					if got, ok := s.Body(k, &r); ok && string(got) != want {
-						t.Errorf("%d: a wrong body of %d bytes", i, len(got))
-					}
-				}
-			}
-			put(s, aKey, "fresh", noon)
-			wantViews(t, s, aKey, "fresh")
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-			aside := glob(t, filepath.Dir(dir), "store.broken-*")
-			if warned := strings.Contains(log.String(), "moved aside"); warned == tt.kept || (len(aside) == 0) != tt.kept {
-				t.Errorf("aside: %q, log: %s", aside, log.String())
-			}
-		})
-	}
-}
-
-func glob(t *testing.T, dir, pattern string) []string {
-	t.Helper()
-	names, err := filepath.Glob(filepath.Join(dir, pattern))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return names
-}
-
-func TestBadgerReturnsErrorsOfThePlace(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := OpenBadger(filepath.Join(file, "store"), time.Hour, nil); err == nil {
-		t.Error("opened below a file")
-	}
-}
-
-// A record that was damaged, is of another version or belongs elsewhere is a
-// miss, and the other views of its key are not affected.
-func TestBadgerMissesWhatIsNotItsOwn(t *testing.T) {
-	sound := (&record{key: aKey, rep: *answer("x", noon)}).append(nil)
-	other := record{key: aKey, rep: *answer("x", noon)}
-	other.key.Path = "/collision"
-	damaged := bytes.Clone(sound)
-	damaged[20]++
-	newer := bytes.Clone(sound)
-	newer[0]++
-	otherView := (&record{key: aKey, rep: *answer("y", noon)}).append(nil)
-	for name, tt := range map[string]struct {
-		record []byte
-		errors uint64
-	}{
-		"damaged":         {damaged, 1},
-		"empty":           {nil, 1},
-		"another version": {newer, 0},
-		"another key":     {other.append(nil), 0},
-		"another view":    {otherView, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := openBadger(t, t.TempDir())
-			put(s, aKey, "sound", noon)
-			put(s, aKey, "x", noon)
-			overwrite(t, s, keyOf(recordKey, aKey, answer("x", noon).Body), tt.record)
-			wantViews(t, s, aKey, "sound")
-			if got := s.Stats().Errors; got != tt.errors {
-				t.Errorf("%d errors, want %d", got, tt.errors)
-			}
-			put(s, aKey, "x", noon)
-			wantViews(t, s, aKey, "x", "sound")
-		})
-	}
-}
-
-func TestBadgerMissesDamagedBody(t *testing.T) {
-	s := openBadger(t, t.TempDir())
-	r := put(s, aKey, "body", noon)
-	key := keyOf(bodyKey, aKey, r.Body)
-	stored := appendBody(nil, r.Body, "", []byte("body"))
-	for name, value := range map[string][]byte{
-		"torn":          stored[:len(stored)-1],
-		"flipped":       append(bytes.Clone(stored[:len(stored)-1]), 'z'),
-		"another's":     appendBody(nil, Digest{1}, "", []byte("body")),
-		"of nothing":    nil,
-		"newer version": append([]byte{recordVersion + 1}, stored[1:]...),
-	} {
-		overwrite(t, s, key, value)
-		if body, ok := s.Body(aKey, r); ok {
-			t.Errorf("%s: %q", name, body)
-		}
-	}
-	put(s, aKey, "body", noon)
-	wantViews(t, s, aKey, "body")
-
-	if err := s.db.Update(func(txn *badger.Txn) error { return txn.Delete(key[:]) }); err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := s.Body(aKey, r); ok || len(s.Lookup(aKey)) != 1 {
-		t.Error("a record without its body is found by Lookup and missed by Body")
-	}
-}
-
-func overwrite(t *testing.T, s *Badger, key [keySize]byte, value []byte) {
-	t.Helper()
-	if err := s.db.Update(func(txn *badger.Txn) error { return txn.Set(key[:], value) }); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // A database that fails costs misses and one line of log for each kind of use.
@@ -278,12 +92,12 @@ func TestBadgerFailing(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s, err := OpenBadger(dir, time.Hour, slog.New(slog.NewTextHandler(&log, nil)))
+	s, err := OpenBadger(dir, BadgerOptions{TTL: time.Hour, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	waitForStats(t, s, 1) // the first count has found it …
+	wantStats(t, s, 1, 0) // the first count has found it …
 	s.open.Lock()         // … and is over
 	err = s.db.Close()
 	s.open.Unlock()
@@ -294,10 +108,12 @@ func TestBadgerFailing(t *testing.T) {
 		s.Put(aKey, r, []byte("x"))
 		s.Touch(aKey, r)
 		s.Drop(aKey, r.Body)
+		s.outbox.settle()
 		if _, ok := s.Body(aKey, r); ok || s.Lookup(aKey) != nil {
 			t.Error("a failing store answered")
 		}
 	}
+	s.outbox.settle()
 	if got := s.Stats().Errors; got != 15 {
 		t.Errorf("%d errors, want 15", got)
 	}
@@ -332,99 +148,6 @@ func TestFailuresAreLoggedOnceAMinute(t *testing.T) {
 			t.Errorf("counted %d", got)
 		}
 	})
-}
-
-// Touching a view renews its life; the body is written again only when half of
-// its own has passed.
-func TestBadgerTouchRenews(t *testing.T) {
-	s := openBadger(t, t.TempDir()) // for an hour
-	start := time.Now().Truncate(time.Second)
-	expiry := func(kind byte) time.Duration {
-		t.Helper()
-		var at uint64
-		if err := s.db.View(func(txn *badger.Txn) error {
-			key := keyOf(kind, aKey, answer("x", noon).Body)
-			item, err := txn.Get(key[:])
-			if err == nil {
-				at = item.ExpiresAt()
-			}
-			return err
-		}); err != nil {
-			t.Fatal(err)
-		}
-		return time.Unix(int64(at), 0).Sub(start)
-	}
-	for _, tt := range []struct {
-		after        time.Duration
-		record, body time.Duration
-	}{
-		{0, 60 * time.Minute, 60 * time.Minute},
-		{29 * time.Minute, 89 * time.Minute, 60 * time.Minute},
-		{30 * time.Minute, 90 * time.Minute, 60 * time.Minute},
-		{31 * time.Minute, 91 * time.Minute, 91 * time.Minute},
-		{60 * time.Minute, 120 * time.Minute, 91 * time.Minute},
-		{62 * time.Minute, 122 * time.Minute, 122 * time.Minute},
-	} {
-		s.now = func() time.Time { return start.Add(tt.after) }
-		if tt.after == 0 {
-			put(s, aKey, "x", noon)
-		} else {
-			s.Touch(aKey, answer("x", noon))
-		}
-		if got := expiry(recordKey); got != tt.record {
-			t.Errorf("after %v the record expires at %v, want %v", tt.after, got, tt.record)
-		}
-		if got := expiry(bodyKey); got != tt.body {
-			t.Errorf("after %v the body expires at %v, want %v", tt.after, got, tt.body)
-		}
-	}
-	wantViews(t, s, aKey, "x")
-
-	s.now = func() time.Time { return start.Add(-2 * time.Hour) }
-	put(s, Key{}, "long ago", noon)
-	wantViews(t, s, Key{})
-}
-
-// Housekeeping gives back the disk of replaced bodies and loses nothing else.
-func TestBadgerGivesDiskBack(t *testing.T) {
-	dir := t.TempDir()
-	s := openBadger(t, dir)
-	noise := rand.NewChaCha8([32]byte{1})
-	body := make([]byte, 32<<10)
-	for i := range 6000 { // 190 MiB, of which 10 MiB stay
-		_, _ = noise.Read(body) // never fails
-		k := Key{Path: fmt.Sprint(i % 320)}
-		for _, old := range s.Lookup(k) {
-			s.Drop(k, old.Body)
-		}
-		put(s, k, string(body), noon)
-	}
-	// What the value log holds in vain is found out by compaction, and that needs
-	// a few tables first.
-	r := put(s, aKey, "keep", noon)
-	r.Header.Set("Link", strings.Repeat("x", 500))
-	for range 8000 {
-		s.Touch(aKey, r)
-	}
-	before := len(glob(t, dir, "*.vlog"))
-	s.use("compaction", s.collect)
-	s.use("count", s.recount)
-	if after := len(glob(t, dir, "*.vlog")); after >= before {
-		t.Errorf("%d value log files before, %d after", before, after)
-	}
-	stats := s.Stats()
-	if stats.Entries != 321 || stats.Errors != 0 || stats.Bytes < 10<<20 || stats.Bytes > 11<<20 {
-		t.Errorf("%+v", stats)
-	}
-	for i := range 320 {
-		k := Key{Path: fmt.Sprint(i)}
-		if r := s.Lookup(k); len(r) != 1 {
-			t.Errorf("key %d has %d views", i, len(r))
-		} else if _, ok := s.Body(k, &r[0]); !ok {
-			t.Errorf("key %d lost its body", i)
-		}
-	}
-	wantViews(t, s, aKey, "keep")
 }
 
 // FuzzKeyInjective claims that different keys never share what is hashed for
@@ -470,7 +193,7 @@ func TestBadgerIsFreeOnceClosed(t *testing.T) {
 	defer starting.Wait()
 	defer close(done)
 	for range 20 {
-		s, err := OpenBadger(dir, time.Hour, slog.New(slog.DiscardHandler))
+		s, err := OpenBadger(dir, BadgerOptions{TTL: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -29,8 +29,17 @@ func filled(b *testing.B, dir string) (*Badger, []*Representation, []byte) {
 		r.Body = sha256.Sum256(body)
 		s.Put(benchKey(i), &r, body)
 		reps[i] = &r
+		settleAt(s, i)
 	}
+	s.outbox.settle()
 	return s, reps, body
+}
+
+// settleAt has the store write what waits to be written, before it is too much.
+func settleAt(s *Badger, i int) {
+	if i%500 == 0 {
+		s.outbox.settle()
+	}
 }
 
 func BenchmarkBadger(b *testing.B) {
@@ -56,20 +65,20 @@ func BenchmarkBadger(b *testing.B) {
 			}
 		})
 	}
-	b.Run("Touch", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			i := rand.IntN(benchKeys)
-			s.Touch(benchKey(i), reps[i])
-		}
-	})
-	b.Run("Put", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			i := rand.IntN(benchKeys)
-			s.Put(benchKey(i), reps[i], body)
-		}
-	})
+	// What a request waits for is a small part of these: they wait for all to be written.
+	for name, write := range map[string]func(i int){
+		"Touch": func(i int) { s.Touch(benchKey(i), reps[i]) },
+		"Put":   func(i int) { s.Put(benchKey(i), reps[i], body) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				write(rand.IntN(benchKeys))
+				settleAt(s, n)
+			}
+			s.outbox.settle()
+		})
+	}
 	if err := s.Close(); err != nil {
 		b.Fatal(err)
 	}
@@ -77,7 +86,7 @@ func BenchmarkBadger(b *testing.B) {
 		var open time.Duration
 		for b.Loop() {
 			start := time.Now()
-			s, err := OpenBadger(dir, time.Hour, nil)
+			s, err := OpenBadger(dir, BadgerOptions{TTL: time.Hour})
 			open += time.Since(start)
 			if err != nil {
 				b.Fatal(err)
@@ -88,4 +97,54 @@ func BenchmarkBadger(b *testing.B) {
 		}
 		b.ReportMetric(open.Seconds()*1e3/float64(b.N), "ms/open")
 	})
+}
+
+// BenchmarkHit is what a fresh answer takes of the store: Lookup and Body. BenchmarkStore is
+// how long whoever stores an answer is held up.
+func BenchmarkHit(b *testing.B) {
+	for _, size := range []int{16 << 10, 200 << 10} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			s, keys := openBadger(b, b.TempDir()), 200
+			body := make([]byte, size)
+			for i := range keys {
+				r := realistic().rep
+				r.Body = sha256.Sum256(body)
+				s.Put(benchKey(i), &r, body)
+				settleAt(s, 0)
+			}
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				k := benchKey(rand.IntN(keys))
+				views := s.Lookup(k)
+				if len(views) != 1 {
+					b.Fatal("missed")
+				}
+				if _, ok := s.Body(k, &views[0]); !ok {
+					b.Fatal("missed")
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkStore(b *testing.B) {
+	for _, size := range []int{16 << 10, 200 << 10} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			s := openBadgerWith(b, b.TempDir(), BadgerOptions{MaxBytes: 1 << 30}, time.Now, freeOn)
+			body := make([]byte, size)
+			r := realistic().rep
+			r.Body = sha256.Sum256(body)
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				s.Put(benchKey(n), &r, body)
+				if n%100 == 0 {
+					b.StopTimer()
+					s.outbox.settle()
+					b.StartTimer()
+				}
+			}
+		})
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -56,12 +58,41 @@ func wantViews(t *testing.T, s Store, k Key, want ...string) {
 	}
 }
 
+// wantStats waits until a store, which may write later what it is told to, has counted
+// so many views and evictions.
+func wantStats(t testing.TB, s Store, entries, evictions uint64) Stats {
+	t.Helper()
+	for give := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		got := s.Stats()
+		if got.Entries == entries && got.Evictions == evictions {
+			return got
+		}
+		if time.Now().After(give) {
+			t.Fatalf("%+v, want %d entries and %d evictions", got, entries, evictions)
+		}
+	}
+}
+
 // testStore is what every store that stores must do.
 func testStore(t *testing.T, open func(*testing.T) Store) {
-	for _, tt := range []struct {
-		claim string
-		test  func(*testing.T, Store)
-	}{
+	for _, tt := range slices.Concat(viewClaims(), siblingClaims(), purgeClaims()) {
+		t.Run(tt.claim, func(t *testing.T) {
+			s := open(t)
+			defer s.Close()
+			tt.test(t, s)
+		})
+	}
+}
+
+// A claim is what a test shows of a store that was empty.
+type claim struct {
+	claim string
+	test  func(*testing.T, Store)
+}
+
+// viewClaims are of the views of one key.
+func viewClaims() []claim {
+	return []claim{
 		{"an empty store misses", func(t *testing.T, s Store) {
 			wantViews(t, s, aKey)
 			if body, ok := s.Body(aKey, answer("x", noon)); ok {
@@ -83,9 +114,7 @@ func testStore(t *testing.T, open func(*testing.T) Store) {
 				t.Error(diff)
 			}
 			wantViews(t, s, aKey, "\x1f\x8bsqueezed")
-			if got := s.Stats().Entries; got != 1 {
-				t.Errorf("%d entries", got)
-			}
+			wantStats(t, s, 1, 0)
 		}},
 		{"times are kept to the second", func(t *testing.T, s Store) {
 			put(s, aKey, "x", noon.Add(999*time.Millisecond))
@@ -161,9 +190,7 @@ func testStore(t *testing.T, open func(*testing.T) Store) {
 			wantViews(t, s, aKey, "new", "0", "3", "2")
 			put(s, aKey, "late", noon.Add(-time.Hour)) // never the one just put
 			wantViews(t, s, aKey, "new", "0", "3", "late")
-			if got := s.Stats(); got.Evictions != 2 || got.Entries != MaxViews {
-				t.Errorf("%+v", got)
-			}
+			wantStats(t, s, MaxViews, 2)
 		}},
 		{"the same bytes put again replace the view", func(t *testing.T, s Store) {
 			put(s, aKey, "same", noon)
@@ -175,9 +202,7 @@ func testStore(t *testing.T, open func(*testing.T) Store) {
 			if got := s.Lookup(aKey)[0]; got.ETag != `"new"` {
 				t.Errorf("ETag %s", got.ETag)
 			}
-			if got := s.Stats(); got.Entries != 2 || got.Evictions != 0 {
-				t.Errorf("%+v", got)
-			}
+			wantStats(t, s, 2, 0)
 		}},
 		{"a view put in another encoding is missed under the old one", func(t *testing.T, s Store) {
 			old := put(s, aKey, "plain", noon)
@@ -211,9 +236,7 @@ func testStore(t *testing.T, open func(*testing.T) Store) {
 			if _, ok := s.Body(aKey, r); ok {
 				t.Error("the body is still there")
 			}
-			if got := s.Stats(); got.Entries != 1 || got.Evictions != 0 {
-				t.Errorf("%+v", got)
-			}
+			wantStats(t, s, 1, 0)
 		}},
 		{"bodies of any size", func(t *testing.T, s Store) {
 			big := bytes.Repeat([]byte("0123456789abcdef"), 64<<10) // 1 MiB
@@ -264,14 +287,12 @@ func testStore(t *testing.T, open func(*testing.T) Store) {
 			if _, ok := s.Body(aKey, r); ok {
 				t.Error("a body after Close")
 			}
+			wantSiblings(t, s, Key{Host: aKey.Host, Path: aKey.Path, Query: aKey.Query, Version: aKey.Version})
+			if got := s.Purge(func(Key) bool { return true }); got != 0 {
+				t.Errorf("purged %d views after Close", got)
+			}
 		}},
 		{"concurrent use never mixes views", testConcurrent},
-	} {
-		t.Run(tt.claim, func(t *testing.T) {
-			s := open(t)
-			defer s.Close()
-			tt.test(t, s)
-		})
 	}
 }
 

@@ -36,7 +36,12 @@ func (f *failures) note(kind string, err error) {
 	f.say(kind, err.Error())
 }
 
+// maxSaid bounds the text of an error: Badger's may hold what was to be stored.
+const maxSaid = 200
+
 func (f *failures) say(kind, text string) {
+	text, _, _ = strings.Cut(text, "\n")
+	text = text[:min(len(text), maxSaid)]
 	now := f.now()
 	f.mu.Lock()
 	last, ok := f.said[kind]

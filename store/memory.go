@@ -13,9 +13,9 @@ import (
 type Memory struct {
 	max int64
 
-	mu        sync.Mutex // guards everything below
-	views     map[Key][]*memoryView
-	recent    *list.List // of *memoryView, last used first
+	mu        sync.Mutex            // guards everything below
+	views     map[Key][]*memoryView // of a URL, by its key without Accept
+	recent    *list.List            // of *memoryView, last used first
 	bytes     int64
 	order     uint64
 	evictions uint64
@@ -42,18 +42,22 @@ func NewMemory(maxBytes int64) *Memory {
 
 func (m *Memory) Lookup(k Key) []Representation {
 	m.mu.Lock()
-	kept := slices.Clone(m.views[k])
-	views := make([]view, len(kept))
-	records := make([][]byte, len(kept))
-	for i, v := range kept {
-		views[i].order, records[i] = v.order, v.record
-	}
+	views, records := m.encoded(k, func(other Key) bool { return other == k })
 	m.mu.Unlock()
-
 	for i := range views {
 		views[i].mustDecode(records[i])
 	}
 	return representations(views)
+}
+
+func (m *Memory) Siblings(k Key) []Sibling {
+	m.mu.Lock()
+	views, records := m.encoded(k, func(other Key) bool { return other != k })
+	m.mu.Unlock()
+	for i := range views {
+		views[i].mustDecode(records[i])
+	}
+	return siblings(views)
 }
 
 func (m *Memory) Body(k Key, r *Representation) ([]byte, bool) {
@@ -87,7 +91,7 @@ func (m *Memory) Put(k Key, r *Representation, body []byte) {
 	m.order++
 	v.order = m.order
 	v.place = m.recent.PushFront(v)
-	m.views[k] = append(m.views[k], v)
+	m.views[k.url()] = append(m.views[k.url()], v)
 	m.bytes += v.size()
 	m.makeRoom()
 }
@@ -118,6 +122,20 @@ func (m *Memory) Drop(k Key, d Digest) {
 	}
 }
 
+func (m *Memory) Purge(match func(Key) bool) (purged int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for place := m.recent.Front(); place != nil; {
+		v := place.Value.(*memoryView)
+		place = place.Next()
+		if match(v.key) {
+			m.remove(v)
+			purged++
+		}
+	}
+	return purged
+}
+
 func (m *Memory) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -137,19 +155,30 @@ func (m *Memory) Close() error {
 // find and all below are called with mu held.
 
 func (m *Memory) find(k Key, d Digest) *memoryView {
-	for _, v := range m.views[k] {
-		if v.digest == d {
+	for _, v := range m.views[k.url()] {
+		if v.digest == d && v.key == k {
 			return v
 		}
 	}
 	return nil
 }
 
+// encoded returns the views of k's URL whose key match accepts, without what is in
+// their records, and these.
+func (m *Memory) encoded(k Key, match func(Key) bool) (views []view, records [][]byte) {
+	for _, v := range m.views[k.url()] {
+		if match(v.key) {
+			views = append(views, view{order: v.order})
+			records = append(records, v.record)
+		}
+	}
+	return views, records
+}
+
 func (m *Memory) decoded(k Key) []view {
-	views := make([]view, len(m.views[k]))
-	for i, v := range m.views[k] {
-		views[i].order = v.order
-		views[i].mustDecode(v.record)
+	views, records := m.encoded(k, func(other Key) bool { return other == k })
+	for i := range views {
+		views[i].mustDecode(records[i])
 	}
 	return views
 }
@@ -168,12 +197,13 @@ func (m *Memory) evict(v *memoryView) {
 func (m *Memory) remove(v *memoryView) {
 	m.bytes -= v.size()
 	m.recent.Remove(v.place)
-	rest := slices.DeleteFunc(m.views[v.key], func(other *memoryView) bool { return other == v })
+	url := v.key.url()
+	rest := slices.DeleteFunc(m.views[url], func(other *memoryView) bool { return other == v })
 	if len(rest) == 0 {
-		delete(m.views, v.key)
+		delete(m.views, url)
 		return
 	}
-	m.views[v.key] = rest
+	m.views[url] = rest
 }
 
 // size is what v takes in memory, near enough.

@@ -27,6 +27,8 @@ const (
 	MaxViews = 4
 	// MaxVouchers is how many vouchers one representation keeps.
 	MaxVouchers = 8
+	// MaxSiblings is how many views Siblings returns.
+	MaxSiblings = 4
 )
 
 // A Key says which question a representation answers. Fields are compared byte
@@ -114,11 +116,26 @@ type Store interface {
 	// Drop forgets the view d of k.
 	Drop(k Key, d Digest)
 
+	// Siblings returns views of k's URL (the same Host, Path, Query and Version) under
+	// other Accepts, in the order of Lookup and at most MaxSiblings. Of a URL that
+	// is stored under very many Accepts a store may look at a part only.
+	Siblings(k Key) []Sibling
+
+	// Purge forgets every view whose key match accepts, and returns how many. It may
+	// take seconds. A view put meanwhile may stay. match must not use the store.
+	Purge(match func(Key) bool) int
+
 	// Stats is cheap enough to be read at every scrape.
 	Stats() Stats
 
 	// Close releases what the store holds. Afterwards every lookup misses.
 	Close() error
+}
+
+// A Sibling is a view under another key of the same URL.
+type Sibling struct {
+	Key Key
+	Representation
 }
 
 // Stats describes a store. Entries and Bytes may be estimates; Errors and
@@ -138,6 +155,8 @@ func (Off) Body(Key, *Representation) ([]byte, bool) { return nil, false }
 func (Off) Put(Key, *Representation, []byte)         {}
 func (Off) Touch(Key, *Representation)               {}
 func (Off) Drop(Key, Digest)                         {}
+func (Off) Siblings(Key) []Sibling                   { return nil }
+func (Off) Purge(func(Key) bool) int                 { return 0 }
 func (Off) Stats() Stats                             { return Stats{} }
 func (Off) Close() error                             { return nil }
 
@@ -172,6 +191,22 @@ func representations(views []view) []Representation {
 		reps[i] = views[i].rep
 	}
 	return reps
+}
+
+// siblings is what Siblings returns of views under other Accepts.
+func siblings(views []view) []Sibling {
+	lastVouchedFirst(views)
+	var found []Sibling
+	for _, v := range views[:min(len(views), MaxSiblings)] {
+		found = append(found, Sibling{v.key, v.rep})
+	}
+	return found
+}
+
+// url is k without its Accept.
+func (k Key) url() Key {
+	k.Accept = ""
+	return k
 }
 
 // surplus returns the views that must go before one with digest d is put beside

@@ -119,7 +119,7 @@ func openStore(s config.Settings, log *slog.Logger) (store.Store, error) {
 	case "memory":
 		return store.NewMemory(memoryStore), nil
 	}
-	b, err := store.OpenBadger(filepath.Join(s.DataDir, "store"), s.TTL, log)
+	b, err := store.OpenBadger(filepath.Join(s.DataDir, "store"), store.BadgerOptions{TTL: s.TTL, Log: log})
 	if errors.Is(err, store.ErrLocked) {
 		return nil, locked{config.Problem{Key: "data_dir", Message: "another octopool has " + s.DataDir + " open: stop it, or give each a data_dir of its own"}}
 	}

@@ -188,7 +188,7 @@ func TestFindInStore(t *testing.T) {
 		},
 	} {
 		folder := t.TempDir()
-		badger, err := store.OpenBadger(folder, time.Hour, slog.New(slog.DiscardHandler))
+		badger, err := store.OpenBadger(folder, store.BadgerOptions{TTL: time.Hour, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
