@@ -37,6 +37,7 @@ type commands struct {
 	Client  clientCommand `cmd:"" help:"Register clients."`
 	CA      caCommand     `cmd:"" name:"ca" help:"Look at the certificate authority."`
 	Check   check         `cmd:"" help:"Say what is wrong with the configuration."`
+	Status  status        `cmd:"" help:"Show pool, clients and cache of the running octopool."`
 	Version version       `cmd:"" help:"Print the version."`
 }
 
@@ -83,14 +84,25 @@ func report(err error) int {
 	return 1
 }
 
+// file is the flag that says which configuration.
+type file struct {
+	Config string `short:"c" help:"Configuration file (TOML). Without one: defaults, and credentials from GITHUB_PAT_NAME or GITHUB_TOKEN." placeholder:"FILE"`
+}
+
 // configuration are the flags that say which configuration, and change it.
 type configuration struct {
-	Config string `short:"c" help:"Configuration file (TOML). Without one: defaults, and credentials from GITHUB_PAT_NAME or GITHUB_TOKEN." placeholder:"FILE"`
+	file
 	Listen string `help:"Where the proxy listens, instead of proxy.listen." placeholder:"HOST:PORT"`
 }
 
 // source reads the configuration.
 func (c configuration) source() (config.Source, error) {
+	src, err := c.file.source()
+	src.Written.Proxy.Listen = cmp.Or(c.Listen, src.Written.Proxy.Listen)
+	return src, err
+}
+
+func (c file) source() (config.Source, error) {
 	var text []byte
 	tree := map[string]any{}
 	if c.Config != "" {
@@ -105,9 +117,7 @@ func (c configuration) source() (config.Source, error) {
 			return config.Source{}, fmt.Errorf("%s: %w", c.Config, err)
 		}
 	}
-	src := config.NewSource(c.Config, string(text), tree)
-	src.Written.Proxy.Listen = cmp.Or(c.Listen, src.Written.Proxy.Listen)
-	return src, nil
+	return config.NewSource(c.Config, string(text), tree), nil
 }
 
 // settle makes settings of a source, and says all that would keep an octopool from
@@ -367,6 +377,39 @@ func (c check) Run() error {
 	settings, _, err := c.settleToServe(src)
 	if err == nil {
 		fmt.Printf("%s: ok\n%s", cmp.Or(c.Config, "defaults and environment"), settings)
+	}
+	return err
+}
+
+type status struct {
+	file
+	AdminListen string `help:"Where its metrics and health are, instead of admin.listen." placeholder:"HOST:PORT"`
+	JSON        bool   `help:"All there is to know, as GET /api/status has it."`
+}
+
+func (status) Help() string {
+	return example("octopool status --config /etc/octopool.toml", "octopool status --json | jq '.pools[].credentials[] | select(.up | not)'")
+}
+
+// Run asks the octopool that this configuration runs.
+func (s status) Run() error {
+	src, err := s.source()
+	if err != nil {
+		return err
+	}
+	src.Written.Admin.Listen = cmp.Or(s.AdminListen, src.Written.Admin.Listen)
+	place, problems := src.AdminPlace(os.Environ())
+	if err := src.Wrong(problems); err != nil {
+		return err
+	}
+	answer, text, err := daemon.Status(context.Background(), place)
+	switch {
+	case err != nil:
+		return src.Locate(err)
+	case s.JSON:
+		_, err = os.Stdout.Write(text)
+	default:
+		err = answer.WriteTable(os.Stdout)
 	}
 	return err
 }

@@ -44,6 +44,7 @@ type setup struct {
 type plan struct {
 	rules       policy.Rules
 	credentials []pool.Credential
+	pools       pool.Config // but for its credentials; with a Transport it runs
 	github      *githubtest.Server
 	config      mitm.Config
 }
@@ -141,9 +142,16 @@ func (p plan) serve(t testing.TB, listener net.Listener) *setup {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pools, err := pool.New(p.credentials)
+	p.pools.Credentials = p.credentials
+	pools, err := pool.New(p.pools)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if p.pools.Transport != nil {
+		ctx, stop := context.WithCancel(context.Background())
+		var running sync.WaitGroup
+		running.Go(func() { pools.Run(ctx) })
+		t.Cleanup(func() { stop(); running.Wait() })
 	}
 	if s.authority, err = ca.Open(t.TempDir()+"/ca", mitm.Hosts(p.config.GitHubs)); err != nil {
 		t.Fatal(err)

@@ -16,9 +16,9 @@ import (
 func rooms() map[string][]string {
 	return map[string][]string{
 		"octopool":                          {"mitm", "mitm/config", "mitm/daemon", "mitm/launch", "policy"},
-		"octopool/mitm":                     {"ca", "mitm/exchange", "mitm/route", "policy", "policy/pool", "store"},
+		"octopool/mitm":                     {"ca", "mitm/admin", "mitm/exchange", "mitm/route", "policy", "policy/pool", "store"},
 		"octopool/mitm/admin":               {"policy"},
-		"octopool/mitm/config":              {"mitm", "policy", "policy/pool"},
+		"octopool/mitm/config":              {"mitm", "policy", "policy/pool", "policy/pool/installation"},
 		"octopool/mitm/daemon":              {"ca", "mitm", "mitm/admin", "mitm/config", "mitm/launch", "policy", "policy/pool", "store"},
 		"octopool/mitm/exchange":            {"policy", "policy/pool", "store"},
 		"octopool/mitm/githubtest":          {},

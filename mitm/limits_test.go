@@ -54,8 +54,8 @@ func TestSecondaryLimit(t *testing.T) {
 	s.github.Secondary("octo-bot", &wait, http.StatusForbidden)
 	for range 2 {
 		got := get(t, s.client(ciToken), "https://api.github.com/repos/acme/web")
-		if got.status != http.StatusForbidden || !strings.HasPrefix(got.body, `{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again. (octopool: pool default is silent until `) ||
-			!strings.HasSuffix(got.body, `","documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits","status":"403"}`) {
+		if got.status != http.StatusForbidden || !strings.HasPrefix(got.body, `{"message":"You have exceeded a secondary rate limit. (octopool: pool default is silent until `) ||
+			!strings.HasSuffix(got.body, ` after a secondary limit) Please wait a few minutes before you try again.","documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits","status":"403"}`) {
 			t.Errorf("answered %s", got.text())
 		}
 		if after, err := strconv.Atoi(got.header.Get("Retry-After")); err != nil || after < 60 || after > 90 {

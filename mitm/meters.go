@@ -3,7 +3,6 @@ package mitm
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -14,7 +13,6 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"octopool/mitm/exchange"
-	"octopool/policy/pool"
 )
 
 // meters are the counters of one proxy. Labels come from closed vocabularies: names of
@@ -106,6 +104,14 @@ func (f *family[K, M]) of(labels K) M {
 	return m
 }
 
+// each visits every metric of the family that there is by now.
+func (f *family[K, M]) each(visit func(K, M)) {
+	f.made.Range(func(labels, m any) bool {
+		visit(labels.(K), m.(M))
+		return true
+	})
+}
+
 // request counts a request that has ended. Everything it counts is in its record.
 func (m *meters) request(w *record, method, route string, took time.Duration) {
 	client, kind, outcome := cmp.Or(w.client, "-"), w.kind(), w.outcome()
@@ -154,48 +160,4 @@ func methodLabel(method string) string {
 		return method
 	}
 	return "other"
-}
-
-// WriteMetrics writes everything the proxy counts, and budgets, credentials and the
-// store as they stand, in Prometheus' text format.
-func (p *Proxy) WriteMetrics(w io.Writer) {
-	now := metrics.NewSet()
-	gauge := func(value float64, name string, labels ...any) {
-		now.NewGauge(fmt.Sprintf(name, labels...), func() float64 { return value })
-	}
-	for _, s := range p.Pools.Standings() {
-		gauge(float64(btoi(s.Up)), "octopool_credential_up{credential=%q}", s.Name)
-		for resource, b := range s.Budgets {
-			gauge(float64(b.Limit), "octopool_budget_limit{credential=%q,resource=%q}", s.Name, resource)
-			gauge(float64(b.Remaining), "octopool_budget_remaining{credential=%q,resource=%q}", s.Name, resource)
-			gauge(max(0, time.Until(b.Reset).Seconds()), "octopool_budget_reset_seconds{credential=%q,resource=%q}", s.Name, resource)
-		}
-	}
-	stored := p.Store.Stats()
-	gauge(float64(stored.Entries), "octopool_store_entries")
-	gauge(float64(stored.Bytes), "octopool_store_bytes")
-	now.NewCounter("octopool_store_errors_total").Set(stored.Errors)
-	now.NewCounter("octopool_store_evictions_total").Set(stored.Evictions)
-	held, failed := p.exchange.FormulaChecks()
-	now.NewCounter(`octopool_formula_total{result="match"}`).Set(held)
-	now.NewCounter(`octopool_formula_total{result="mismatch"}`).Set(failed)
-	p.meters.set.WritePrometheus(w)
-	now.WritePrometheus(w)
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// Ready is nil when the proxy can do some work: a credential is in service. One pool
-// whose credentials are all refused is for metrics to tell, not a reason to send the
-// clients of all others elsewhere.
-func (p *Proxy) Ready() error {
-	if !p.Pools.Ready() {
-		return &pool.OutOfService{Pool: "default", Reason: "see octopool_credential_up"}
-	}
-	return nil
 }

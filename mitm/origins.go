@@ -54,6 +54,15 @@ func (g GitHub) Origins() []policy.Origin {
 	return []policy.Origin{origin(host, policy.RoleEnterprise)}
 }
 
+// API is where the REST API of a GitHub begins.
+func (g GitHub) API() string {
+	first := g.Origins()[0]
+	if first.Role == policy.RoleEnterprise {
+		return "https://" + first.Host + "/api/v3"
+	}
+	return "https://" + first.Host
+}
+
 // Hosts are the names of all hosts that octopool intercepts for these GitHubs.
 func Hosts(githubs []GitHub) []string {
 	var out []string

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -86,7 +85,7 @@ func playThrough(t *testing.T, hub *playbackGitHub, dir, data string) []githubte
 		t.Fatal(err)
 	}
 	hub.begin(scenario)
-	stored, err := store.OpenBadger(data, store.BadgerOptions{TTL: time.Hour, Log: slog.New(slog.DiscardHandler)})
+	stored, err := store.OpenBadger(data, store.BadgerOptions{TTL: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,10 +27,11 @@ import (
 	"octopool/store"
 )
 
-// Config is what a proxy works with. All of it is required but for Exchange's optional
-// settings.
+// Config is what a proxy works with. All of it is required but for Upstream and
+// Exchange's optional settings.
 type Config struct {
 	GitHubs   []GitHub
+	Upstream  http.RoundTripper // to GitHubs and nothing else; nil for NewUpstream of them
 	Authority *ca.Authority
 	Policy    *policy.Policy
 	Pools     *pool.Pools
@@ -73,10 +74,13 @@ func New(c Config) *Proxy {
 	p := &Proxy{
 		Config:   c,
 		origins:  map[string]policy.Origin{},
-		upstream: NewUpstream(c.GitHubs),
+		upstream: c.Upstream,
 		meters:   newMeters(),
 		routes:   route.New(),
 		inside:   newArrivals(),
+	}
+	if p.upstream == nil {
+		p.upstream = NewUpstream(c.GitHubs)
 	}
 	for _, g := range c.GitHubs {
 		for _, o := range g.Origins() {

@@ -50,8 +50,28 @@ func refusalFor(err error, now time.Time) refusal {
 	}
 	if e, ok := errors.AsType[*pool.Cooling](err); ok {
 		r.status, r.reason, r.doc = http.StatusForbidden, "secondary", docSecondary
-		r.message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. (octopool: " + e.Error() + ")"
-		r.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(max(e.Until.Sub(now).Seconds(), 1)))))
+		r.message = secondaryMessage(e)
+		r.header.Set("Retry-After", strconv.Itoa(wholeSeconds(e.Until.Sub(now))))
+		return r
+	}
+	if e, ok := errors.AsType[*pool.Crowded](err); ok {
+		r.status, r.reason, r.doc = http.StatusForbidden, "pace", docSecondary
+		r.message = secondaryMessage(e)
+		r.header.Set("Retry-After", strconv.Itoa(wholeSeconds(e.Until.Sub(now))))
+		return r
+	}
+	if e, ok := errors.AsType[*pool.Overspent](err); ok {
+		r.status, r.reason, r.doc = http.StatusForbidden, "allowance", docRateLimits
+		if e.Budget.Limit == 0 {
+			r.reason, r.doc = "concurrency", docSecondary
+			r.message = secondaryMessage(e)
+			r.header.Set("Retry-After", strconv.Itoa(wholeSeconds(e.Until.Sub(now))))
+			return r
+		}
+		r.message = "API rate limit exceeded for client " + e.Client + ": its own allowance, which octopool keeps, not GitHub's. (octopool: " + e.Error() + ")"
+		spent := e.Budget
+		spent.Remaining, spent.Used = 0, spent.Limit
+		spent.Tell(r.header, e.Resource)
 		return r
 	}
 	if e, ok := errors.AsType[*Forbidden](err); ok {
@@ -107,6 +127,15 @@ func refusalFor(err error, now time.Time) refusal {
 	}
 	return r
 }
+
+// secondaryMessage begins and ends as GitHub's does: newer tools look at how it begins,
+// PyGithub 1.55, which Debian 12 has, at how it ends.
+func secondaryMessage(why error) string {
+	return "You have exceeded a secondary rate limit. (octopool: " + why.Error() + ") Please wait a few minutes before you try again."
+}
+
+// wholeSeconds is a duration as Retry-After has it: whole seconds, one at least.
+func wholeSeconds(d time.Duration) int { return int(math.Ceil(max(d.Seconds(), 1))) }
 
 // reasonOf is the metric label of an error.
 func reasonOf(err error) string { return refusalFor(err, time.Time{}).reason }
@@ -214,7 +243,7 @@ func (p *Proxy) notSpent(w *record, h http.Header) {
 	if resource == "" {
 		return
 	}
-	b := p.Pools.Budget(w.asked.Origin.GitHub, w.pool, resource)
+	b := p.Pools.Budget(pool.Want{GitHub: w.asked.Origin.GitHub, Pool: w.pool, Client: w.client, Resource: resource})
 	b.Remaining = max(b.Remaining, 1)
 	b.Limit = max(b.Limit, b.Used+b.Remaining)
 	b.Tell(h, resource)

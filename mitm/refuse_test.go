@@ -47,7 +47,7 @@ func TestRefusals(t *testing.T) {
 		{&pool.Exhausted{Pool: "default", Resource: "core", Budget: pool.Budget{Limit: 5000, Reset: noon.Add(time.Hour)}}, 403, "budget",
 			"API rate limit exceeded for pool default: it has no core budget left until 2026-07-01T13:00:00Z. (octopool)"},
 		{&pool.Cooling{Pool: "default", Until: noon.Add(90 * time.Second)}, 403, "secondary",
-			"You have exceeded a secondary rate limit. Please wait a few minutes before you try again. (octopool: pool default is silent until 2026-07-01T12:01:30Z after a secondary limit)"},
+			"You have exceeded a secondary rate limit. (octopool: pool default is silent until 2026-07-01T12:01:30Z after a secondary limit) Please wait a few minutes before you try again."},
 		{&exchange.Truncated{Err: late}, 400, "body", "octopool: the request's body ended early"},
 		{&exchange.Unreachable{Host: "api.github.com", Err: refused}, 502, "unreachable", "octopool: api.github.com gave no answer"},
 		{&exchange.Unreachable{Host: "api.github.com", Err: io.EOF}, 502, "unreachable", "octopool: api.github.com gave no answer"},

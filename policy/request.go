@@ -173,6 +173,17 @@ func (r *Request) number() (collection, id string, ok bool) {
 	return "", "", false
 }
 
+// Number returns what stands for the owner where the path names it by number, as
+// GitHub's own Link headers do: "repositories/1296269", "organizations/9919" or
+// "user/583231". It is "" for a path that names or needs none, and for one that was Named.
+func (r Request) Number() string {
+	collection, id, numbered := r.number()
+	if !numbered {
+		return ""
+	}
+	return collection + "/" + id
+}
+
 // readings returns the segments that scopes are matched on, for both meanings of
 // an encoded slash.
 func (r *Request) readings() (whole, split []string) {

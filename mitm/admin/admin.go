@@ -1,12 +1,15 @@
-// Package admin is what operators read of a running octopool: metrics and health. It
-// has a listener of its own, apart from the one clients use, and changes nothing.
+// Package admin is what operators read of a running octopool: metrics, health and status.
+// It has a listener of its own, apart from the one clients use, and changes nothing.
 package admin
 
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -17,35 +20,77 @@ import (
 // Config is what the admin listener shows.
 type Config struct {
 	Metrics func(io.Writer) // in Prometheus' text format
-	Ready   func() error    // nil when octopool can do its work
-	Token   policy.Secret   // asked for as a Bearer token; the zero Secret asks for none
+	Pools   func() []Pool   // as Status has them; asked for at every probe
+	Status  func() Status
+	Token   policy.Secret // asked for as a Bearer token; the zero Secret asks for none
 }
 
-// Handler serves /metrics, /healthz and /readyz. Health is told to anyone; metrics name
-// clients and credentials, so they are behind the token where there is one.
+// Handler serves /metrics, /api/status, /healthz and /readyz. Health is told to anyone;
+// what names clients and credentials is behind the token where there is one.
 func Handler(c Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, "ok\n")
 	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := c.Ready(); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		io.WriteString(w, "ready\n")
-	})
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /readyz", c.ready)
+	mux.HandleFunc("GET /metrics", c.guard(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		c.Metrics(w)
+		metrics.WriteProcessMetrics(w)
+	}))
+	mux.HandleFunc("GET /api/status", c.guard(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		out := json.NewEncoder(w)
+		out.SetEscapeHTML(false)
+		out.SetIndent("", "  ")
+		out.Encode(c.Status()) // an error is the reader's, who has left
+	}))
+	return mux
+}
+
+// ready says whether octopool can do some work: a credential of any pool can serve. One
+// pool that cannot is told here, but is no reason to send the clients of all others
+// elsewhere. Probes look at the status alone and hold no token: why is for operators.
+func (c Config) ready(w http.ResponseWriter, r *http.Request) {
+	pools := c.Pools()
+	unable := slices.DeleteFunc(slices.Clone(pools), func(p Pool) bool { return p.Ready })
+	status, text := http.StatusOK, "ready\n"
+	if len(unable) == len(pools) {
+		status, text = http.StatusServiceUnavailable, "not ready\n"
+	}
+	if len(unable) > 0 && !c.allows(r) {
+		text += "a pool cannot serve; sent with admin.token, this tells which and why\n"
+		unable = nil
+	}
+	for _, p := range unable {
+		text += fmt.Sprintf("pool %s of %s cannot serve: %s\n", p.Name, p.GitHub, p.whyNot())
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	io.WriteString(w, text)
+}
+
+// whyNot names the credentials of a pool and what keeps each from serving.
+func (p Pool) whyNot() string {
+	var reasons []string
+	for _, c := range p.Credentials {
+		reasons = append(reasons, c.Name+" ("+printable(c.Reason)+")")
+	}
+	return strings.Join(reasons, ", ")
+}
+
+// guard turns away who does not know the token.
+func (c Config) guard(show http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		if !c.allows(r) {
 			w.Header().Set("Www-Authenticate", `Bearer realm="octopool"`)
 			http.Error(w, "send admin.token as a Bearer token", http.StatusUnauthorized)
 			return
 		}
-		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-		c.Metrics(w)
-		metrics.WriteProcessMetrics(w)
-	})
-	return mux
+		show(w, r)
+	}
 }
 
 // allows compares digests, in constant time, so that neither length nor content of the

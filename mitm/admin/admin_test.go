@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,8 +16,11 @@ func ask(t *testing.T, c Config, method, path, authorization string) (int, http.
 	if c.Metrics == nil {
 		c.Metrics = func(w io.Writer) { io.WriteString(w, "octopool_own 1\n") }
 	}
-	if c.Ready == nil {
-		c.Ready = func() error { return nil }
+	if c.Pools == nil {
+		c.Pools = func() []Pool { return []Pool{{GitHub: "github.com", Name: "default", Ready: true}} }
+	}
+	if c.Status == nil {
+		c.Status = func() Status { return Status{Version: "octopool_own"} }
 	}
 	s := httptest.NewServer(Handler(c))
 	defer s.Close()
@@ -42,16 +44,43 @@ func ask(t *testing.T, c Config, method, path, authorization string) (int, http.
 }
 
 func TestHealthIsToldToAnyone(t *testing.T) {
-	c := Config{Token: policy.NewSecret("secret"), Ready: func() error { return errors.New("no credential of pool default is in service") }}
-	if status, _, body := ask(t, c, "GET", "/healthz", ""); status != 200 || body != "ok\n" {
-		t.Errorf("/healthz: %d %q", status, body)
+	c := Config{Token: policy.NewSecret("secret")}
+	for path, want := range map[string]string{"/healthz": "ok\n", "/readyz": "ready\n"} {
+		if status, _, body := ask(t, c, "GET", path, ""); status != 200 || body != want {
+			t.Errorf("%s: %d %q", path, status, body)
+		}
 	}
-	if status, _, body := ask(t, c, "GET", "/readyz", ""); status != 503 || body != "no credential of pool default is in service\n" {
-		t.Errorf("/readyz of one that cannot work: %d %q", status, body)
-	}
-	c.Ready = nil
-	if status, _, body := ask(t, c, "GET", "/readyz", ""); status != 200 || body != "ready\n" {
-		t.Errorf("/readyz: %d %q", status, body)
+}
+
+// One pool that can serve is enough to be ready, and what keeps the others from it is
+// told; but by name only to who may read names.
+func TestReadinessTellsWhy(t *testing.T) {
+	good := Pool{GitHub: "github.com", Name: "good", Ready: true, Credentials: []Credential{{Name: "bot", Up: true}, {Name: "lost", Reason: "not of interest"}}}
+	bad := Pool{GitHub: "ghe.example", Name: "bad", Credentials: []Credential{
+		{Name: "app", Reason: "the installation is suspended"}, {Name: "hub", Reason: "GitHub answered 401\x1b[2J"}}}
+	const why = "pool bad of ghe.example cannot serve: app (the installation is suspended), hub (GitHub answered 401\ufffd[2J)\n"
+	const hint = "a pool cannot serve; sent with admin.token, this tells which and why\n"
+	for _, tt := range []struct {
+		claim, token, authorization string
+		pools                       []Pool
+		status                      int
+		want                        string
+	}{
+		{"all can serve", "", "", []Pool{good}, 200, "ready\n"},
+		{"one can", "", "", []Pool{bad, good}, 200, "ready\n" + why},
+		{"none can", "", "", []Pool{bad}, 503, "not ready\n" + why},
+		{"there is none", "", "", nil, 503, "not ready\n"},
+		{"a probe", "secret", "", []Pool{bad, good, bad}, 200, "ready\n" + hint},
+		{"a probe of one that cannot work", "secret", "Bearer wrong", []Pool{bad}, 503, "not ready\n" + hint},
+		{"an operator", "secret", "Bearer secret", []Pool{bad}, 503, "not ready\n" + why},
+	} {
+		c := Config{Token: policy.NewSecret(tt.token), Pools: func() []Pool { return tt.pools }}
+		if tt.token == "" {
+			c.Token = policy.Secret{}
+		}
+		if status, _, body := ask(t, c, "GET", "/readyz", tt.authorization); status != tt.status || body != tt.want {
+			t.Errorf("%s: %d %q, want %d %q", tt.claim, status, body, tt.status, tt.want)
+		}
 	}
 }
 
@@ -67,23 +96,27 @@ func TestMetricsAreForPrometheus(t *testing.T) {
 	}
 }
 
-func TestMetricsAreBehindTheToken(t *testing.T) {
+func TestNamesAreBehindTheToken(t *testing.T) {
 	read := 0
-	c := Config{Token: policy.NewSecret("secret"), Metrics: func(io.Writer) { read++ }}
-	for _, authorization := range []string{
-		"", "Bearer", "Bearer ", "Bearer wrong!", "Bearer secre", "Bearer secrets", "Bearer  secret", "Basic secret", "secret", "Bearer Secret", "token secret",
-	} {
-		status, header, body := ask(t, c, "GET", "/metrics", authorization)
-		if status != 401 || header.Get("Www-Authenticate") != `Bearer realm="octopool"` || strings.Contains(body, "secret") {
-			t.Errorf("%q: %d %v %s", authorization, status, header, body)
+	c := Config{Token: policy.NewSecret("secret"), Metrics: func(io.Writer) { read++ }, Status: func() Status { read++; return Status{} }}
+	for _, path := range []string{"/metrics", "/api/status"} {
+		for _, authorization := range []string{
+			"", "Bearer", "Bearer ", "Bearer wrong!", "Bearer secre", "Bearer secrets", "Bearer  secret", "Basic secret", "secret", "Bearer Secret", "token secret",
+		} {
+			status, header, body := ask(t, c, "GET", path, authorization)
+			if status != 401 || header.Get("Www-Authenticate") != `Bearer realm="octopool"` || strings.Contains(body, "secret") {
+				t.Errorf("%s, %q: %d %v %s", path, authorization, status, header, body)
+			}
+		}
+		if read != 0 {
+			t.Errorf("%s was read %d times for nobody", path, read)
 		}
 	}
-	if read != 0 {
-		t.Errorf("metrics were read %d times for nobody", read)
-	}
-	for _, authorization := range []string{"Bearer secret", "bearer secret"} {
-		if status, _, body := ask(t, c, "GET", "/metrics", authorization); status != 200 {
-			t.Errorf("%q: %d %s", authorization, status, body)
+	for _, path := range []string{"/metrics", "/api/status"} {
+		for _, authorization := range []string{"Bearer secret", "bearer secret"} {
+			if status, _, body := ask(t, c, "GET", path, authorization); status != 200 {
+				t.Errorf("%s, %q: %d %s", path, authorization, status, body)
+			}
 		}
 	}
 }
@@ -101,6 +134,10 @@ func TestNothingElseIsThere(t *testing.T) {
 		{"PUT", "/readyz", 405},
 		{"DELETE", "/healthz", 405},
 		{"HEAD", "/metrics", 200},
+		{"GET", "/api", 404},
+		{"GET", "/api/", 404},
+		{"POST", "/api/status", 405},
+		{"HEAD", "/api/status", 200},
 	} {
 		if status, _, body := ask(t, Config{}, tt.method, tt.path, ""); status != tt.want || strings.Contains(body, "octopool_own") {
 			t.Errorf("%s %s: %d %q, want %d", tt.method, tt.path, status, body, tt.want)

@@ -15,6 +15,7 @@ type File struct {
 	Admin      Admin        `toml:"admin"`
 	CA         CA           `toml:"ca"`
 	Cache      Cache        `toml:"cache"`
+	Pool       Pool         `toml:"pool"`
 	Policy     Policy       `toml:"policy"`
 	Tunnel     Tunnel       `toml:"tunnel"`
 	GitHub     []GitHub     `toml:"github"`
@@ -41,10 +42,27 @@ type CA struct {
 
 // Cache says where representations are kept and for how long.
 type Cache struct {
-	Backend  string   `toml:"backend"` // badger, memory or off
-	TTL      Duration `toml:"ttl"`
-	MaxEntry Size     `toml:"max_entry"`
-	FreshFor Duration `toml:"fresh_for"`
+	Backend         string   `toml:"backend"`   // badger, redis, memory or off
+	URL             string   `toml:"url"`       // of Redis: a reference, or the URL itself if it has no password
+	MaxBytes        *Size    `toml:"max_bytes"` // nil is to be assumed from the backend
+	MaxEntry        Size     `toml:"max_entry"`
+	TTL             Duration `toml:"ttl"`
+	FreshFor        Duration `toml:"fresh_for"`
+	StaleIfError    Duration `toml:"stale_if_error"`
+	NegativeFor     Duration `toml:"negative_for"`
+	GraphQLFreshFor Duration `toml:"graphql_fresh_for"`
+	Fresh           []Fresh  `toml:"fresh"`
+}
+
+// Fresh is FreshFor of some paths.
+type Fresh struct {
+	Path string    `toml:"path"` // a pattern, as in a scope
+	For  *Duration `toml:"for"`
+}
+
+// Pool is what holds for the credentials of all pools.
+type Pool struct {
+	MaxWait Duration `toml:"max_wait"`
 }
 
 // Policy is what happens to requests without a registered token.
@@ -67,24 +85,44 @@ type GitHub struct {
 	Git    *bool  `toml:"git"` // nil is true
 	Dial   string `toml:"dial"`
 	CAFile string `toml:"ca_file"`
+	Limits Limits `toml:"limits"`
 }
 
-// Credential is one member of a pool.
+// Limits are those of a principal besides its budgets. 0 is none; nil is what that
+// GitHub is known to have.
+type Limits struct {
+	InFlight               *int `toml:"in_flight"`
+	PointsPerMinute        *int `toml:"points_per_minute"`
+	GraphQLPointsPerMinute *int `toml:"graphql_points_per_minute"`
+	CreationsPerMinute     *int `toml:"creations_per_minute"`
+	CreationsPerHour       *int `toml:"creations_per_hour"`
+}
+
+// Credential is one member of a pool: a personal access token or a GitHub App.
 type Credential struct {
-	Name   string   `toml:"name"`
-	Pool   string   `toml:"pool"`
-	GitHub string   `toml:"github"` // the host of a [[github]]; may be left out when there is one
-	PAT    string   `toml:"pat"`    // a reference
-	Owners []string `toml:"owners"`
+	Name           string   `toml:"name"`
+	Pool           string   `toml:"pool"`
+	GitHub         string   `toml:"github"` // the host of a [[github]]; may be left out when there is one
+	PAT            string   `toml:"pat"`    // a reference
+	AppID          *int64   `toml:"app_id"`
+	ClientID       string   `toml:"client_id"`       // of the App; says what AppID says
+	PrivateKey     string   `toml:"private_key"`     // a reference to a PEM
+	InstallationID *int64   `toml:"installation_id"` // nil is every installation of the App
+	Owners         []string `toml:"owners"`
 }
 
 // Client is who may use the proxy.
 type Client struct {
-	Name        string   `toml:"name"`
-	TokenSHA256 string   `toml:"token_sha256"`
-	Token       string   `toml:"token"` // a reference
-	Pool        string   `toml:"pool"`
-	Scopes      []string `toml:"scopes"`
+	Name            string            `toml:"name"`
+	TokenSHA256     string            `toml:"token_sha256"`
+	Token           string            `toml:"token"` // a reference
+	Pool            string            `toml:"pool"`
+	Scopes          []string          `toml:"scopes"`
+	RequestsPerHour *int              `toml:"requests_per_hour"`
+	Concurrency     *int              `toml:"concurrency"`
+	WritesAs        string            `toml:"writes_as"`    // the name of a credential
+	Repositories    []string          `toml:"repositories"` // OWNER/NAME
+	Permissions     map[string]string `toml:"permissions"`  // level by name
 }
 
 // Default is the configuration without a file.
@@ -93,6 +131,7 @@ func Default() File {
 		Proxy:  Proxy{Listen: "127.0.0.1:8080"},
 		Admin:  Admin{Listen: "127.0.0.1:9090"},
 		Cache:  Cache{Backend: "badger", TTL: Duration(720 * time.Hour), MaxEntry: 8 << 20},
+		Pool:   Pool{MaxWait: Duration(10 * time.Second)},
 		Policy: Policy{Anonymous: "passthrough", Unknown: "reject"},
 		Tunnel: Tunnel{Ports: []int{443}},
 	}
@@ -111,6 +150,9 @@ func (f *File) fill() {
 		if isLoopback(f.Proxy.Listen) {
 			f.Tunnel.Allow = []string{"*"}
 		}
+	}
+	if f.Cache.MaxBytes == nil {
+		f.Cache.MaxBytes = maxBytesOf(f.Cache.Backend)
 	}
 	for i := range f.Credential {
 		c := &f.Credential[i]

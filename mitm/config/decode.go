@@ -70,11 +70,16 @@ func (d *decoder) value(key string, value any, into reflect.Value) {
 		} else {
 			d.wrong(key, "want one table")
 		}
+	case reflect.Map:
+		d.words(key, value, into)
 	case reflect.Slice:
 		d.list(key, reflect.ValueOf(value), into)
 	case reflect.Pointer:
-		into.Set(reflect.New(into.Type().Elem()))
-		d.value(key, value, into.Elem())
+		known := len(d.problems)
+		read := reflect.New(into.Type().Elem())
+		if d.value(key, value, read.Elem()); len(d.problems) == known {
+			into.Set(read)
+		}
 	case reflect.String:
 		if text, ok := value.(string); ok {
 			into.SetString(text)
@@ -87,7 +92,7 @@ func (d *decoder) value(key string, value any, into reflect.Value) {
 		} else {
 			d.wrong(key, "want true or false")
 		}
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		if n, ok := value.(int64); ok {
 			into.SetInt(n)
 		} else {
@@ -96,6 +101,24 @@ func (d *decoder) value(key string, value any, into reflect.Value) {
 	default:
 		panic("config: a key of kind " + into.Kind().String())
 	}
+}
+
+// words reads a table whose keys are the user's, with text for each.
+func (d *decoder) words(key string, value any, into reflect.Value) {
+	tree, ok := value.(map[string]any)
+	if !ok {
+		d.wrong(key, "want one table, in { }")
+		return
+	}
+	words := map[string]string{}
+	for _, k := range slices.Sorted(maps.Keys(tree)) {
+		if text, ok := tree[k].(string); ok {
+			words[k] = text
+		} else {
+			d.wrong(key+"."+k, "want text in quotes")
+		}
+	}
+	into.Set(reflect.ValueOf(words))
 }
 
 // list reads a list, and replaces what was assumed without it.

@@ -12,12 +12,19 @@ func TestKeysAreThoseOfTheFile(t *testing.T) {
 		proxy proxy.listen
 		admin admin.listen admin.token
 		ca ca.certificate ca.key
-		cache cache.backend cache.ttl cache.max_entry cache.fresh_for
+		cache cache.backend cache.url cache.max_bytes cache.max_entry cache.ttl
+		cache.fresh_for cache.stale_if_error cache.negative_for cache.graphql_fresh_for
+		cache.fresh cache.fresh.path cache.fresh.for
+		pool pool.max_wait
 		policy policy.anonymous policy.unknown
 		tunnel tunnel.allow tunnel.deny tunnel.ports tunnel.private
 		github github.host github.git github.dial github.ca_file
-		credential credential.name credential.pool credential.github credential.pat credential.owners
-		client client.name client.token_sha256 client.token client.pool client.scopes`)
+		github.limits github.limits.in_flight github.limits.points_per_minute github.limits.graphql_points_per_minute
+		github.limits.creations_per_minute github.limits.creations_per_hour
+		credential credential.name credential.pool credential.github credential.pat
+		credential.app_id credential.client_id credential.private_key credential.installation_id credential.owners
+		client client.name client.token_sha256 client.token client.pool client.scopes
+		client.requests_per_hour client.concurrency client.writes_as client.repositories client.permissions`)
 	if got := Keys(); !slices.Equal(got, want) {
 		t.Errorf("keys:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
@@ -35,8 +42,14 @@ func TestTheKeyThatWasLikelyMeant(t *testing.T) {
 		{"ttl", "cache.ttl"},                    // the table was forgotten
 		{"cache.anonymous", "policy.anonymous"}, // or is another
 		{"listen", ""},                          // several tables have it
-		{"cache.url", ""},                       // two letters from ttl, of three
-		{"client.requests_per_hour", ""},
+		{"cache.lru", ""},                       // two letters from ttl, of three
+		{"client.request_per_hour", "client.requests_per_hour"},
+		{"client.request_per_minute", ""},
+		{"credential.app-id", "credential.app_id"},
+		{"credential.installation", "credential.installation_id"},
+		{"github.limits.creations", ""},
+		{"github.points_per_minute", "github.limits.points_per_minute"},
+		{"cache.max_wait", "pool.max_wait"},
 		{"nonsense", ""},
 		{"", ""},
 	} {

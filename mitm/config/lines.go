@@ -7,8 +7,9 @@ import (
 )
 
 // lines says on which line each key of a TOML file stands. Tables of an array are
-// numbered, as in client[1].name. No TOML library tells; what this does not find, such
-// as a key of an inline table, is found by what it stands in.
+// numbered, as in client[1].name, and in client[1].permissions.contents below a header
+// that says [client.permissions]. No TOML library tells; what this does not find, such as
+// a key of an inline table, is found by what it stands in.
 type lines map[string]int
 
 var (
@@ -24,11 +25,11 @@ func linesOf(text string) lines {
 	for i, line := range strings.Split(text, "\n") {
 		if list == "" {
 			if m := tableLine.FindStringSubmatch(line); m != nil {
-				name := m[2]
+				name := withNumbers(m[2], count)
 				if m[1] != "" {
 					l.add(name, i+1)
-					name = fmt.Sprintf("%s[%d]", m[2], count[m[2]])
-					count[m[2]]++
+					count[name]++
+					name = fmt.Sprintf("%s[%d]", name, count[name]-1)
 				}
 				l.add(name, i+1)
 				table = name + "."
@@ -56,6 +57,21 @@ func linesOf(text string) lines {
 		}
 	}
 	return l
+}
+
+// withNumbers is the name of a table in which what is an array has the number of its last
+// table, which is the one that TOML means. count is how many each array has so far.
+func withNumbers(name string, count map[string]int) string {
+	out, rest, more := strings.Cut(name, ".")
+	for more {
+		if n := count[out]; n > 0 {
+			out = fmt.Sprintf("%s[%d]", out, n-1)
+		}
+		var part string
+		part, rest, more = strings.Cut(rest, ".")
+		out += "." + part
+	}
+	return out
 }
 
 // add notes the first line that a key stands on.

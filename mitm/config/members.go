@@ -19,7 +19,7 @@ func (s *settler) credentials(f File) []pool.Credential {
 	for i, c := range f.Credential {
 		at, is := fmt.Sprintf("credential[%d]", i), "credential "+c.Name
 		if i >= s.written {
-			at, is = "", strings.TrimPrefix(c.PAT, "env:")
+			at, is = "", s.sources[i-s.written]
 		}
 		switch other, taken := first[c.Name]; {
 		case c.Name == "":
@@ -27,7 +27,7 @@ func (s *settler) credentials(f File) []pool.Credential {
 		case !policy.IsName(c.Name):
 			s.wrong(in(at, "name"), "%s: %s", is, nameRule)
 		case taken && at == "" && other < s.written:
-			s.wrong(fmt.Sprintf("credential[%d].name", other), "%s in the environment is a credential %s too; rename this one, or let its pat be \"%s\"", is, c.Name, c.PAT)
+			s.wrong(fmt.Sprintf("credential[%d].name", other), "%s in the environment is a credential %s too; rename this one, or let its %s", is, c.Name, reference(c))
 		case taken:
 			s.wrong(in(at, "name"), "%s: there are two of this name, %s", is, c.Name)
 		default:
@@ -44,20 +44,34 @@ func (s *settler) credentials(f File) []pool.Credential {
 				s.wrong(fmt.Sprintf("%s[%d]", in(at, "owners"), j), "%s: %q is not the name of an account", is, owner)
 			}
 		}
-		if c.PAT == "" {
-			s.wrong(at, "%s has no pat", is)
-			continue
+		one := pool.Credential{Name: c.Name, GitHub: strings.ToLower(c.GitHub), Pool: c.Pool, Owners: c.Owners}
+		switch {
+		case c.PAT != "" && c.isApp():
+			s.wrong(in(at, "pat"), "%s has a pat and an App; make it two credentials", is)
+		case c.isApp():
+			one.App = s.app(at, is, c)
+		case c.PAT == "":
+			s.wrong(at, "%s has neither a pat nor an App, which is an app_id or client_id with a private_key", is)
+		default:
+			one.Token = s.secret(in(at, "pat"), c.PAT)
+			if policy.MadeHere(one.Token.Reveal()) {
+				s.wrong(in(at, "pat"), "%s: this is the token of an octopool client, not of GitHub", is)
+			}
 		}
-		token := s.secret(in(at, "pat"), c.PAT)
-		if policy.MadeHere(token.Reveal()) {
-			s.wrong(in(at, "pat"), "%s: this is the token of an octopool client, not of GitHub", is)
-		}
-		out = append(out, pool.Credential{Name: c.Name, GitHub: strings.ToLower(c.GitHub), Pool: c.Pool, Owners: c.Owners, Token: token})
+		out = append(out, one)
 	}
 	if len(f.Credential) == 0 {
 		s.wrong("", "no credential: set GITHUB_TOKEN or GITHUB_PAT_NAME, or add a [[credential]]")
 	}
 	return out
+}
+
+// reference is what the file says to take a credential of the environment for its own.
+func reference(c Credential) string {
+	if c.isApp() {
+		return fmt.Sprintf("private_key be %q", c.PrivateKey)
+	}
+	return fmt.Sprintf("pat be %q", c.PAT)
 }
 
 // in is a key of a table; the environment has none.

@@ -36,14 +36,18 @@ type Settings struct {
 	AdminListen string
 	AdminToken  policy.Secret
 
-	Backend  string
-	TTL      time.Duration
-	MaxEntry int64
-	FreshFor time.Duration
+	Cache  CacheSettings
+	Egress mitm.Egress
+	Rules  policy.Rules
 
-	Egress      mitm.Egress
+	// What pools are made of: see Pools.
 	Credentials []pool.Credential
-	Rules       policy.Rules
+	Allowances  []pool.Client
+	Limits      map[string]pool.Limits // by the host of a GitHub
+	MaxWait     time.Duration          // for a place with a credential, before a request is refused
+
+	// Warnings are what an operator should hear of and can go on with, a sentence each.
+	Warnings []string
 }
 
 // A settler collects what is wrong.
@@ -51,8 +55,10 @@ type settler struct {
 	environ  []string
 	dir      string // where relative paths start
 	problems []Problem
+	warnings []string
 
 	written   int      // how many of the credentials are the file's; the rest are the environment's
+	sources   []string // of those of the environment
 	variables []string // of the environment that secrets are read from
 }
 
@@ -64,7 +70,12 @@ func (s *settler) wrong(key, format string, args ...any) {
 func (s *settler) complete(f File) File {
 	s.written = len(f.Credential)
 	f.GitHub, f.Client = slices.Clone(f.GitHub), slices.Clone(f.Client)
-	f.Credential = append(slices.Clone(f.Credential), s.fromEnvironment(f)...)
+	added := s.inEnvironment(f)
+	f.Credential = slices.Clone(f.Credential)
+	for _, c := range added {
+		f.Credential = append(f.Credential, c.Credential)
+		s.sources = append(s.sources, c.source)
+	}
 	f.fill()
 	return f
 }
@@ -73,11 +84,10 @@ func (s *settler) settings(f File) Settings {
 	out := Settings{
 		Places:      s.places(f),
 		AdminListen: f.Admin.Listen,
-		Backend:     f.Cache.Backend,
-		TTL:         time.Duration(f.Cache.TTL),
-		MaxEntry:    int64(f.Cache.MaxEntry),
-		FreshFor:    time.Duration(f.Cache.FreshFor),
+		Cache:       s.caching(f.Cache),
 		Egress:      s.egress(f.Tunnel),
+		Limits:      s.limits(f.GitHub),
+		MaxWait:     time.Duration(f.Pool.MaxWait),
 	}
 	if f.Admin.Listen != "" {
 		s.listen("admin.listen", f.Admin.Listen)
@@ -91,15 +101,11 @@ func (s *settler) settings(f File) Settings {
 	if f.Admin.Token != "" {
 		out.AdminToken = s.secret("admin.token", f.Admin.Token)
 	}
-	if !slices.Contains([]string{"badger", "memory", "off"}, f.Cache.Backend) {
-		s.wrong("cache.backend", "%q is not badger, memory or off", f.Cache.Backend)
-	}
-	if f.Cache.MaxEntry == 0 {
-		s.wrong("cache.max_entry", "must be more than 0; to store nothing set cache.backend = \"off\"")
-	}
 	out.Credentials = s.credentials(f)
 	out.Rules = s.rules(f, out.Credentials)
+	out.Allowances = s.allowances(f)
 	s.tryOut(out)
+	out.Warnings = s.warnings
 	return out
 }
 
@@ -112,7 +118,9 @@ func (s *settler) tryOut(out Settings) {
 	if _, err := policy.New(out.Rules); err != nil {
 		s.wrong("", "%v", err)
 	}
-	if _, err := pool.New(out.Credentials); err != nil {
+	pools := out.Pools()
+	pools.Transport = mitm.NewUpstream(out.GitHubs)
+	if _, err := pool.New(pools); err != nil {
 		s.wrong("", "%v", err)
 	}
 }
@@ -192,7 +200,7 @@ func (s *settler) gitHubs(in []GitHub) []mitm.GitHub {
 	seen := map[string]bool{}
 	for i, g := range in {
 		at := fmt.Sprintf("github[%d].", i)
-		host := strings.ToLower(strings.TrimSuffix(g.Host, "."))
+		host := hostOf(g)
 		g := mitm.GitHub{Host: host, Git: g.Git == nil || *g.Git, Dial: g.Dial, Roots: s.roots(at+"ca_file", g.CAFile)}
 		if g.Dial != "" {
 			s.listen(at+"dial", g.Dial)
@@ -216,6 +224,8 @@ func (s *settler) gitHubs(in []GitHub) []mitm.GitHub {
 	}
 	return out
 }
+
+func hostOf(g GitHub) string { return strings.ToLower(strings.TrimSuffix(g.Host, ".")) }
 
 // parentGitHub is the GitHub that a host is a part of; "" for one that stands alone.
 func parentGitHub(host string) string {

@@ -3,9 +3,12 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"octopool/mitm"
+	"octopool/policy/pool"
 )
 
 // String says in a few lines what an octopool with these settings is, for people. It
@@ -21,7 +24,7 @@ func (s Settings) String() string {
 		line("intercepts", "%s", strings.Join(mitm.Hosts([]mitm.GitHub{g}), " "))
 	}
 	for _, c := range s.Credentials {
-		line("credential", "%s, pool %s, %s", c.Name, c.Pool, c.GitHub)
+		line("credential", "%s, pool %s, %s%s", c.Name, c.Pool, c.GitHub, appOf(c.App))
 	}
 	for _, c := range s.Rules.Clients {
 		scopes := "everything"
@@ -32,7 +35,48 @@ func (s Settings) String() string {
 			}
 			scopes = strings.Join(words, ", ")
 		}
-		line("client", "%s, pool %s: %s", c.Name, c.Pool, scopes)
+		line("client", "%s, pool %s%s: %s", c.Name, c.Pool, s.allowanceOf(c.Name), scopes)
+	}
+	for _, warning := range s.Warnings {
+		line("warning", "%s", warning)
+	}
+	return b.String()
+}
+
+// appOf says which App it is, after a comma; "" for none.
+func appOf(a pool.App) string {
+	switch {
+	case a.Issuer == "":
+		return ""
+	case a.Installation == 0:
+		return fmt.Sprintf(", App %s, all installations", a.Issuer)
+	}
+	return fmt.Sprintf(", App %s, installation %d", a.Issuer, a.Installation)
+}
+
+// allowanceOf says what bounds a client, each after a comma.
+func (s Settings) allowanceOf(client string) string {
+	i := slices.IndexFunc(s.Allowances, func(c pool.Client) bool { return c.Name == client })
+	if i < 0 {
+		return ""
+	}
+	var b strings.Builder
+	c := s.Allowances[i]
+	if c.PointsPerHour > 0 {
+		fmt.Fprintf(&b, ", %d requests an hour", c.PointsPerHour)
+	}
+	if c.Concurrency > 0 {
+		fmt.Fprintf(&b, ", %d at once", c.Concurrency)
+	}
+	if c.WritesAs != "" {
+		fmt.Fprintf(&b, ", writes as %s", c.WritesAs)
+	}
+	narrowed := slices.Clone(c.Repositories)
+	for _, name := range slices.Sorted(maps.Keys(c.Permissions)) {
+		narrowed = append(narrowed, name+"="+c.Permissions[name])
+	}
+	if len(narrowed) > 0 {
+		fmt.Fprintf(&b, ", tokens for %s", strings.Join(narrowed, " "))
 	}
 	return b.String()
 }

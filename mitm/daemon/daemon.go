@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"octopool/ca"
@@ -28,13 +29,12 @@ type Daemon struct {
 	proxy     *mitm.Proxy
 	admin     *http.Server
 	store     store.Store
+	upstream  http.RoundTripper // of the proxy and the pools
+	endPools  func()            // ends what they do in the background, and waits for it
 	proxyAt   net.Addr
 	adminAt   net.Addr   // nil without an admin listener
 	failed    chan error // why a listener ended by itself
 }
-
-// memoryStore is how much is kept where there is no disk to keep it on.
-const memoryStore = 256 << 20
 
 // Start builds and starts an octopool. When it returns an error nothing is left open,
 // and when an address is taken nothing was written either. An error that the
@@ -44,7 +44,10 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	pools, err := pool.New(s.Credentials)
+	upstream := mitm.NewUpstream(s.GitHubs)
+	of := s.Pools()
+	of.Transport, of.UserAgent, of.Log = upstream, "octopool/"+Version(), log
+	pools, err := pool.New(of)
 	if err != nil {
 		return nil, err
 	}
@@ -71,16 +74,19 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, warning := range s.Warnings {
+		log.Warn("configuration", "warning", warning)
+	}
 	proxy := mitm.New(mitm.Config{
-		GitHubs: s.GitHubs, Authority: authority, Policy: rules, Pools: pools, Store: stored,
-		Egress: s.Egress, Log: log, UserAgent: "octopool/" + Version(),
-		FreshFor: s.FreshFor, MaxEntry: s.MaxEntry,
+		GitHubs: s.GitHubs, Upstream: upstream, Authority: authority, Policy: rules, Pools: pools, Store: stored,
+		Egress: s.Egress, Log: log, UserAgent: of.UserAgent,
+		FreshFor: s.Cache.FreshFor, MaxEntry: s.Cache.MaxEntry,
 	})
 	d = &Daemon{
-		authority: authority, proxy: proxy, store: stored,
+		authority: authority, proxy: proxy, store: stored, upstream: upstream, endPools: run(pools, stored),
 		proxyAt: proxyListener.Addr(), failed: make(chan error, 2),
 		admin: &http.Server{
-			Handler:           admin.Handler(admin.Config{Metrics: proxy.WriteMetrics, Ready: proxy.Ready, Token: s.AdminToken}),
+			Handler:           admin.Handler(adminConfig(proxy, s.AdminToken)),
 			ReadHeaderTimeout: 10 * time.Second,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		},
@@ -95,6 +101,21 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 		}()
 	}
 	return d, nil
+}
+
+// run lets pools do what they do in the background until end, which waits for it. Where
+// several octopools share a store they share what they know of their credentials too.
+func run(pools *pool.Pools, stored store.Store) (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	all.Go(func() { pools.Run(ctx) })
+	if r, ok := stored.(*store.Redis); ok {
+		all.Go(func() { pools.Share(ctx, r.Board("pools")) })
+	}
+	return func() {
+		cancel()
+		all.Wait()
+	}
 }
 
 func listen(key, address string) (net.Listener, error) {
@@ -113,13 +134,19 @@ func closeUnless(err *error, l net.Listener) {
 
 // openStore opens the representations.
 func openStore(s config.Settings, log *slog.Logger) (store.Store, error) {
-	switch s.Backend {
+	switch s.Cache.Backend {
 	case "off":
 		return store.Off{}, nil
 	case "memory":
-		return store.NewMemory(memoryStore), nil
+		return store.NewMemory(s.Cache.MaxBytes), nil
+	case "redis":
+		r, err := store.OpenRedis(store.RedisOptions{URL: s.Cache.URL.Reveal(), TTL: s.Cache.TTL, Log: log})
+		if err != nil {
+			return nil, config.Problem{Key: "cache.url", Message: err.Error()}
+		}
+		return r, nil
 	}
-	b, err := store.OpenBadger(filepath.Join(s.DataDir, "store"), store.BadgerOptions{TTL: s.TTL, Log: log})
+	b, err := store.OpenBadger(filepath.Join(s.DataDir, "store"), store.BadgerOptions{TTL: s.Cache.TTL, MaxBytes: s.Cache.MaxBytes, Log: log})
 	if errors.Is(err, store.ErrLocked) {
 		return nil, locked{config.Problem{Key: "data_dir", Message: "another octopool has " + s.DataDir + " open: stop it, or give each a data_dir of its own"}}
 	}
@@ -154,6 +181,8 @@ func (d *Daemon) Failed() <-chan error { return d.failed }
 // closes the store. It returns ctx's error if something had to be cut off.
 func (d *Daemon) Stop(ctx context.Context) error {
 	err := d.proxy.Shutdown(ctx)
+	d.endPools() // not before: requests in flight may wait for a token
+	(&http.Client{Transport: d.upstream}).CloseIdleConnections()
 	d.admin.Close()
 	return errors.Join(err, d.store.Close())
 }

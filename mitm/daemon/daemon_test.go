@@ -239,7 +239,7 @@ func TestStopCutsWhatDoesNotEnd(t *testing.T) {
 func TestBackends(t *testing.T) {
 	for backend, kept := range map[string]bool{"badger": true, "memory": false, "off": false} {
 		s := settings(t, gitHub(t))
-		s.Backend, s.AdminListen = backend, ""
+		s.Cache.Backend, s.AdminListen = backend, ""
 		d := start(t, s)
 		if d.AdminURL() != "" {
 			t.Errorf("%s: there is an admin listener at %s", backend, d.AdminURL())

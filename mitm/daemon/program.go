@@ -94,7 +94,7 @@ func ForProgram(s config.Settings, client string, log *slog.Logger) (Session, er
 	s.ProxyListen, s.AdminListen = "127.0.0.1:0", ""
 	d, err := Start(s, log)
 	if errors.Is(err, store.ErrLocked) {
-		s.Backend = "memory"
+		s.Cache.Backend, s.Cache.MaxBytes = "memory", config.MemoryBytes
 		d, err = Start(s, log)
 	}
 	if err != nil {

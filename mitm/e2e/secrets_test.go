@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -188,7 +187,7 @@ func TestFindInStore(t *testing.T) {
 		},
 	} {
 		folder := t.TempDir()
-		badger, err := store.OpenBadger(folder, store.BadgerOptions{TTL: time.Hour, Log: slog.New(slog.DiscardHandler)})
+		badger, err := store.OpenBadger(folder, store.BadgerOptions{TTL: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -61,7 +61,9 @@ func (x *Exchange) conclude(g policy.Grant, in *http.Request, a *Answer) *Answer
 	endToEnd(a.Header)
 	remove(a.Header, theCredentials)
 	if a.Resource != "" {
-		x.Pools.Budget(r.Origin.GitHub, g.Pool(), a.Resource).Tell(a.Header, a.Resource)
+		w := pool.WantOf(g)
+		w.Resource = a.Resource
+		x.Pools.Budget(w).Tell(a.Header, a.Resource)
 	}
 	a.Header.Set("Cache-Status", a.cacheStatus(r))
 	unreadable := a.encoding == "gzip" && !acceptsGzip(in.Header)

@@ -53,7 +53,7 @@ func (a *answering) RoundTrip(r *http.Request) (*http.Response, error) {
 // measure times one client's GET through an exchange. The yardstick, in the same run, is
 // the same request handed to the same GitHub without one.
 func measure(b *testing.B, size int, fresh time.Duration) {
-	s, err := store.OpenBadger(b.TempDir(), store.BadgerOptions{TTL: time.Hour, Log: slog.New(slog.DiscardHandler)})
+	s, err := store.OpenBadger(b.TempDir(), store.BadgerOptions{TTL: time.Hour})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func measure(b *testing.B, size int, fresh time.Duration) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	pools, err := pool.New([]pool.Credential{{Name: "bot", GitHub: "github.com", Pool: "default", Token: policy.NewSecret("ghp_bot")}})
+	pools, err := pool.New(pool.Config{Credentials: []pool.Credential{{Name: "bot", GitHub: "github.com", Pool: "default", Token: policy.NewSecret("ghp_bot")}}})
 	if err != nil {
 		b.Fatal(err)
 	}

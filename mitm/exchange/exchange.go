@@ -131,7 +131,7 @@ func (x *Exchange) revalidate(ctx context.Context, g policy.Grant, in *http.Requ
 		}
 	}
 	for {
-		lease, err := x.Pools.Lease(x.want(g, known))
+		lease, err := x.Pools.Lease(ctx, x.want(g, known))
 		if err != nil {
 			return nil, err
 		}
@@ -183,19 +183,7 @@ func (x *Exchange) conclusion(g policy.Grant, key store.Key, all views, offered 
 
 // want says what a lease for a storable request is for.
 func (x *Exchange) want(g policy.Grant, all views) pool.Want {
-	w := wantOf(g)
+	w := pool.WantOf(g)
 	w.Affinity = func(credential string) int { return all.affinity(g.Pool(), credential) }
-	return w
-}
-
-// wantOf says what a lease for a granted request is for. Writes and routes that
-// speak of the credential itself stay with one credential for each client, so that
-// authorship and pages agree; so does GraphQL, where both stand in the document.
-func wantOf(g policy.Grant) pool.Want {
-	r := g.Request()
-	w := pool.Want{GitHub: r.Origin.GitHub, Pool: g.Pool(), Owner: r.Owner, Resource: pool.ResourceOf(r)}
-	if r.Write || identity(r) || r.Kind == policy.KindGraphQL {
-		w.Steady = g.Client()
-	}
 	return w
 }

@@ -26,7 +26,7 @@ func (x *Exchange) forward(ctx context.Context, g policy.Grant, in *http.Request
 	}
 	defer x.writing(r, body)()
 	for {
-		lease, err := x.Pools.Lease(wantOf(g))
+		lease, err := x.Pools.Lease(ctx, pool.WantOf(g))
 		if err != nil {
 			return nil, err
 		}

@@ -148,14 +148,14 @@ func TestWhoPassesThroughGetsGitHubsOwnAnswer(t *testing.T) {
 func TestAnUnreachableGitHub(t *testing.T) {
 	w := newWorld(t)
 	w.get(ci, labels) // the budget is known now
-	before := w.x.Pools.Budget("github.com", "default", "core")
+	before := w.x.Pools.Budget(pool.Want{GitHub: "github.com", Pool: "default", Resource: "core"})
 	w.x.Upstream = unreachable{}
 	_, err := w.ask(ci, http.MethodGet, labels, "")
 	gone, ok := errors.AsType[*Unreachable](err)
 	if !ok || gone.Host != "api.github.com" || !errors.Is(err, errUnplugged) {
 		t.Errorf("error %v", err)
 	}
-	if after := w.x.Pools.Budget("github.com", "default", "core"); after.Remaining != before.Remaining {
+	if after := w.x.Pools.Budget(pool.Want{GitHub: "github.com", Pool: "default", Resource: "core"}); after.Remaining != before.Remaining {
 		t.Errorf("%d points are still reserved", before.Remaining-after.Remaining)
 	}
 }

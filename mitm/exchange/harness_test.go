@@ -91,7 +91,7 @@ func worldOf(t *testing.T, github *githubtest.Server, botToken string, settings 
 	if err != nil {
 		t.Fatal(err)
 	}
-	pools, err := pool.New(credentials(botToken))
+	pools, err := pool.New(pool.Config{Credentials: credentials(botToken)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,20 +27,6 @@ func storable(r policy.Request, h http.Header) bool {
 		(h.Get("Range") == "" || h.Get("If-Range") != "")
 }
 
-// identity reports whether a route speaks of the credential itself: its user, its
-// notifications, its gists.
-func identity(r policy.Request) bool {
-	s := r.Path.Segments()
-	if r.Kind != policy.KindREST || len(s) == 0 {
-		return false
-	}
-	switch strings.ToLower(s[0]) {
-	case "user", "notifications", "installation", "gists":
-		return true
-	}
-	return false
-}
-
 // isRateLimit reports whether the request asks for the state of the rate limits.
 func isRateLimit(r policy.Request) bool {
 	s := r.Path.Segments()

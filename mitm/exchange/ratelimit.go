@@ -23,11 +23,12 @@ type standing struct {
 // answer would speak of one credential, and has been seen to be wrong. Its form is
 // GitHub's, with rate as the deprecated copy of core.
 func (x *Exchange) rateLimit(g policy.Grant, in *http.Request) *Answer {
-	github, name := g.Request().Origin.GitHub, g.Pool()
+	w := pool.WantOf(g)
 	resources := map[string]standing{}
 	var core pool.Budget
-	for _, resource := range x.Pools.Resources(github, name) {
-		b := x.Pools.Budget(github, name, resource)
+	for _, resource := range x.Pools.Resources(w.GitHub, w.Pool) {
+		w.Resource = resource
+		b := x.Pools.Budget(w)
 		resources[resource] = standing{b.Limit, b.Used, b.Remaining, b.Reset.Unix()}
 		if resource == "core" {
 			core = b

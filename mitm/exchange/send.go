@@ -40,7 +40,7 @@ func (x *Exchange) send(out *http.Request, k policy.Kind, lease *pool.Lease) (*h
 // read for its words and put back.
 func settle(lease *pool.Lease, resp *http.Response) pool.Verdict {
 	var words []byte
-	if pool.MayRefuse(resp.StatusCode, resp.Header) {
+	if lease.MayRefuse(resp.StatusCode, resp.Header) {
 		const enough = 16 << 10
 		read, err := io.ReadAll(io.LimitReader(resp.Body, enough))
 		resp.Body = rest(read, err, resp.Body)

@@ -100,7 +100,7 @@ func (x *Exchange) vouch(g policy.Grant, key store.Key, view *store.Representati
 // must have been vouched for in this pool, recently enough and after the last write to
 // its repository. What speaks of the credential itself is always asked for.
 func (x *Exchange) fresh(g policy.Grant, all views) *store.Representation {
-	if x.FreshFor <= 0 || identity(g.Request()) {
+	if x.FreshFor <= 0 || pool.Identity(g.Request()) {
 		return nil
 	}
 	now, written := x.now(), x.writes.last(g.Request())

@@ -18,19 +18,58 @@ const (
 	unknown                 // GitHub does not know the token
 	spent                   // a primary limit: nothing is left until the reset
 	silenced                // a secondary limit: GitHub wants to hear nothing for a while
+
+	turnedAway // the owner will not have it: an IP allow list, single sign-on
+	suspended  // the installation is
 )
 
 // MayRefuse reports whether the body of an answer has to be read to know if GitHub
-// executed the request: 401, 403 and 429, and 200 from GraphQL when nothing remains or
-// a Retry-After is there.
+// executed the request: 401, 403 and 429, and any 200 from GraphQL, whose secondary limits
+// may be told in words alone.
 func MayRefuse(status int, h http.Header) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
 		return true
 	case http.StatusOK:
-		return h.Get("X-Ratelimit-Resource") == "graphql" && (nothingRemains(h) || h.Get("Retry-After") != "")
+		return h.Get("X-Ratelimit-Resource") == "graphql"
 	}
 	return false
+}
+
+// MayRefuse is [MayRefuse] for the answer to this lease's request. That of an App's query
+// may say of what it asks for by id that it is not there, which another account's
+// installation may know better.
+func (l *Lease) MayRefuse(status int, h http.Header) bool {
+	return MayRefuse(status, h) || l.blind() && status == http.StatusOK
+}
+
+// blind reports whether it was not known whose account a GraphQL request is about, for a
+// credential that sees one account only.
+func (l *Lease) blind() bool { return l.resource == "graphql" && l.c.app != nil && l.owner == "" }
+
+// foundNothing reports whether GraphQL did nothing because nothing of what was asked for
+// by id is there.
+func foundNothing(body []byte) bool {
+	var answer struct {
+		Data   map[string]json.RawMessage `json:"data"`
+		Errors []struct {
+			Type string `json:"type"`
+		} `json:"errors"`
+	}
+	if json.Unmarshal(body, &answer) != nil || len(answer.Errors) == 0 {
+		return false
+	}
+	for _, value := range answer.Data {
+		if string(value) != "null" {
+			return false
+		}
+	}
+	for _, e := range answer.Errors {
+		if e.Type != "NOT_FOUND" {
+			return false
+		}
+	}
+	return true
 }
 
 func nothingRemains(h http.Header) bool { return h.Get("X-Ratelimit-Remaining") == "0" }
@@ -43,7 +82,10 @@ func meaningOf(status int, h http.Header, body []byte) meaning {
 			return unknown
 		}
 	case http.StatusForbidden, http.StatusTooManyRequests:
-		return limitOf(status, h, body)
+		if m := limitOf(status, h, body); m != answered || status != http.StatusForbidden {
+			return m
+		}
+		return standingOf(h, body)
 	case http.StatusOK:
 		if MayRefuse(status, h) {
 			return limitOfGraphQL(h, body)
@@ -79,6 +121,20 @@ func limitOf(status int, h http.Header, body []byte) meaning {
 	return answered
 }
 
+// standingOf tells what a 403 says of the credential itself (github-facts 3.6, 3.7). An
+// installation's token outlives its suspension; an allow list knows octopool's address
+// and not the client's; a token that has not been through single sign-on sees nothing.
+func standingOf(h http.Header, body []byte) meaning {
+	switch {
+	case bytes.Contains(body, []byte("installation has been suspended")):
+		return suspended
+	case bytes.Contains(body, []byte("IP allow list enabled")),
+		strings.HasPrefix(strings.TrimSpace(h.Get("X-Github-Sso")), "required"):
+		return turnedAway
+	}
+	return answered
+}
+
 // limitOfGraphQL recognises a limit as GraphQL tells it: a 200 with errors and no data
 // (GitHub's documentation, "Rate limits and query limits for the GraphQL API"). The
 // query that took the last point has nothing remaining either, but it has data.
@@ -90,7 +146,7 @@ func limitOfGraphQL(h http.Header, body []byte) meaning {
 			Message string `json:"message"`
 		} `json:"errors"`
 	}
-	if json.Unmarshal(body, &answer) != nil || len(answer.Data) > 0 && string(answer.Data) != "null" {
+	if !bytes.Contains(body, []byte(`"errors"`)) || json.Unmarshal(body, &answer) != nil || len(answer.Data) > 0 && string(answer.Data) != "null" {
 		return answered
 	}
 	for _, e := range answer.Errors {
@@ -99,7 +155,7 @@ func limitOfGraphQL(h http.Header, body []byte) meaning {
 			return silenced
 		case e.Type == "RATE_LIMITED" && nothingRemains(h):
 			return spent
-		case e.Type == "RATE_LIMITED":
+		case e.Type == "RATE_LIMITED" && h.Get("Retry-After") != "":
 			return silenced
 		}
 	}
@@ -107,11 +163,11 @@ func limitOfGraphQL(h http.Header, body []byte) meaning {
 }
 
 // silence is how long GitHub wants to hear nothing after a secondary limit:
-// Retry-After, in seconds or as a date, and a minute when it does not say (GitHub's
-// documentation, "Best practices"). It is never nothing, so that a request that was
-// rejected is not sent with the same credential at once, and never more than an hour:
-// then one request may ask again.
-func silence(h http.Header, now time.Time) time.Duration {
+// Retry-After, in seconds or as a date, and a minute when it does not say, twice as long
+// after each that came before (GitHub's documentation, "Best practices"). It is never
+// nothing, so that a request that was rejected is not sent with the same credential at
+// once, and never more than an hour: then one request may ask again.
+func silence(h http.Header, before int, now time.Time) time.Duration {
 	const shortest, unsaid, longest = time.Second, time.Minute, time.Hour
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	seconds, err := strconv.ParseUint(text, 10, 30)
@@ -121,5 +177,5 @@ func silence(h http.Header, now time.Time) time.Duration {
 	if date, err := http.ParseTime(text); err == nil {
 		return min(max(date.Sub(now), shortest), longest)
 	}
-	return unsaid
+	return min(unsaid<<min(before, 6), longest)
 }

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -76,6 +77,7 @@ func TestMeaning(t *testing.T) {
 		{"GraphQL spent, data null", 200, graphql("0"), `{"data":null,"errors":[{"type":"RATE_LIMITED"}]}`, spent},
 		{"GraphQL spent, second error", 200, graphql("0"), `{"errors":[{"message":"x"},{"type":"RATE_LIMITED"}]}`, spent},
 		{"GraphQL secondary", 200, graphql("4000", "Retry-After", "60"), strings.Replace(spentGraphQL, "API rate limit exceeded", "You have exceeded a secondary rate limit", 1), silenced},
+		{"GraphQL secondary in words alone", 200, graphql("4000"), `{"data":null,"errors":[{"message":"You have exceeded a secondary rate limit. Please wait"}]}`, silenced},
 		{"GraphQL limited for a while", 200, graphql("4000", "Retry-After", "60"), spentGraphQL, silenced},
 		{"GraphQL secondary as 403", 403, graphql("4000", "Retry-After", "60"), secondaryWords, silenced},
 		{"GraphQL's last point", 200, graphql("0"), `{"data":{"viewer":{"login":"RATE_LIMITED"}}}`, answered},
@@ -101,7 +103,7 @@ func TestMayRefuse(t *testing.T) {
 		resource, remaining string
 		want                bool
 	}{
-		{200, "core", "0", false}, {200, "graphql", "1", false}, {200, "graphql", "0", true}, {200, "", "", false}, {304, "core", "0", false},
+		{200, "core", "0", false}, {200, "graphql", "1", true}, {200, "graphql", "0", true}, {200, "", "", false}, {304, "core", "0", false},
 		{404, "core", "0", false}, {500, "graphql", "0", false}, {401, "", "", true}, {403, "", "", true}, {429, "", "", true},
 	} {
 		h := bare("X-RateLimit-Resource", tt.resource, "X-RateLimit-Remaining", tt.remaining)
@@ -123,7 +125,7 @@ func TestSilence(t *testing.T) {
 		"Tue, 23 Nov 2027 12:00:00 GMT":    time.Hour,
 		"Mon, 23 Nov 2026 12:02:00 +01:00": time.Minute,
 	} {
-		if got := silence(http.Header{"Retry-After": {text}}, noon()); got != want {
+		if got := silence(http.Header{"Retry-After": {text}}, 0, noon()); got != want {
 			t.Errorf("Retry-After: %s is %s, want %s", text, got, want)
 		}
 	}
@@ -135,7 +137,7 @@ func FuzzSilence(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		got := silence(http.Header{"Retry-After": {text}}, noon())
+		got := silence(http.Header{"Retry-After": {text}}, 0, noon())
 		if got < time.Second || got > time.Hour {
 			t.Errorf("Retry-After: %q is %s", text, got)
 		}
@@ -143,7 +145,7 @@ func FuzzSilence(f *testing.F) {
 }
 
 // The exchange sends a rejected request again until no lease is left: that ends only
-// if no rejection leaves its credential to be leased again at once.
+// if no rejection leaves its credential to be leased again at once for what was spent.
 func FuzzRejectedIsNotLeasedAgain(f *testing.F) {
 	for i, body := range []string{primaryWords, secondaryWords, creationWords, abuseWords, permission, badCredentials, needsJWT, spentGraphQL, ""} {
 		for _, status := range []int{200, 401, 403, 429} {
@@ -160,7 +162,7 @@ func FuzzRejectedIsNotLeasedAgain(f *testing.F) {
 				h.Set("Retry-After", retryAfter)
 			}
 			v := w.lease(of(wanted)).Settle(status, h, []byte(body))
-			if _, err := w.Lease(w.want(of(wanted))); v.Rejected && err == nil {
+			if _, err := w.Lease(w.want(of(cmp.Or(v.Resource, wanted)))); v.Rejected && err == nil {
 				t.Errorf("rejected and leased again at once: %d %v %s", status, h, body)
 			}
 			w.pass(farthest)

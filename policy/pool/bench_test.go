@@ -27,7 +27,7 @@ func BenchmarkLease(b *testing.B) {
 	for _, n := range []int{1, 10, 100} {
 		want := Want{GitHub: "github.com", Pool: "default", Resource: "core", Owner: "acme", Affinity: func(string) int { return 1 }}
 		once := func(b *testing.B, p *Pools, h http.Header) {
-			l, err := p.Lease(want)
+			l, err := p.Lease(b.Context(), want)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -61,7 +61,7 @@ func BenchmarkLeaseSteady(b *testing.B) {
 			want := Want{GitHub: "github.com", Pool: "default", Resource: "core", Owner: "acme", Steady: "ci"}
 			b.ReportAllocs()
 			for b.Loop() {
-				l, err := p.Lease(want)
+				l, err := p.Lease(b.Context(), want)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -78,7 +78,7 @@ func BenchmarkBudget(b *testing.B) {
 			p, _ := crowd(b, n)
 			b.ReportAllocs()
 			for b.Loop() {
-				p.Budget("github.com", "default", "core")
+				p.Budget(Want{GitHub: "github.com", Pool: "default", Resource: "core"})
 			}
 		})
 	}

@@ -75,20 +75,25 @@ const farthest = 2 * time.Hour
 //
 // GitHub has been seen to count one token in two windows in turn. The tighter one is
 // kept until it ends, since it is the one that will refuse.
-func (b *budget) learn(r Report, now time.Time) {
+//
+// It returns by how much the use has grown within a window; what was the first thing
+// heard of one tells nothing of that.
+func (b *budget) learn(r Report, now time.Time) (grown int) {
 	switch {
 	case !now.Before(r.Reset), r.Reset.Sub(now) > farthest:
-		return
+		return 0
 	case !now.Before(b.reset): // nothing is known that still counts
 	case r.Reset.Equal(b.reset):
 		if r.Used < b.used {
-			return
+			return 0
 		}
+		grown = r.Used - b.used
 	case r.Remaining >= b.left:
-		return
+		return 0
 	}
 	b.limit, b.used, b.left, b.reset = max(r.Limit, 1), r.Used, r.Remaining, r.Reset
 	b.unlimited = false
+	return grown
 }
 
 // untold takes in an answer that told no limit.

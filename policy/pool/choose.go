@@ -2,6 +2,7 @@ package pool
 
 import (
 	"cmp"
+	"context"
 	"hash/fnv"
 	"slices"
 	"time"
@@ -11,63 +12,246 @@ import (
 type Want struct {
 	GitHub   string
 	Pool     string
+	Client   string // whose allowance it spends, and whose narrowing it has
 	Owner    string // the account the request is about; "" when it names none
+	Number   string // what stands for the owner where it is named by number, "repositories/1296269"
 	Resource string // which budget it will spend; "" when it spends none
+	Write    bool   // it may change something
+	Creates  bool   // it makes content, of which GitHub wants less than of other writes
 
 	// Steady, when set, keeps all requests with this text on one credential for
 	// as long as that credential serves, so that a client's writes have one author
 	// and its pages are of one user.
 	Steady string
 
+	// App prefers installations: only the App that made a check run may change it.
+	App bool
+
 	// Affinity says how much a credential is preferred for the request, more
 	// being better: one that can vouch for what is stored costs nothing. It is
-	// called with the name of the credential; nil means no preference.
+	// called with the name of the credential and must not call the pool; nil means no
+	// preference.
 	Affinity func(credential string) int
+
+	// Except are names of credentials that have been asked and do not see it.
+	Except []string
 }
 
 // Lease takes a credential for one request and reserves one point of its budget.
 // The lease must be settled or released.
 //
-// The choice is deterministic: among the credentials of the pool that cover the
-// owner, are in service, not cooling down and have budget left, (for a steady want) the
-// one that belongs to the caller, then the one with most affinity, then the one with
-// the most budget per second until its reset, then the first by name. A steady want
-// comes before affinity, since what another client's credential can vouch for may be
-// another user's page.
+// The choice is deterministic: among the credentials of the pool that cover the owner,
+// are in service, not cooling down, have budget left and a place within GitHub's limits,
+// (for a steady want) the one that belongs to the caller, then the one with most
+// affinity, then the one with the most budget per second until its reset, then the first
+// by name. A steady want comes before affinity, since what another client's credential
+// can vouch for may be another user's page.
 //
-// The error is a *[NotCovered], *[OutOfService], *[Exhausted] or *[Cooling].
-func (p *Pools) Lease(w Want) (*Lease, error) {
-	members := p.members[member{w.GitHub, w.Pool}]
-	var room [16]rank
-	ranks := slices.Grow(room[:0], len(members))
-	for _, c := range members {
-		ranks = append(ranks, w.rank(c.Name)) // not under the lock: affinity is the caller's
+// When none can serve at once but one may within MaxWait, Lease waits for it; what
+// became free goes to the client that has been served least.
+//
+// The error is a *[NotCovered], *[OutOfService], *[Exhausted], *[Cooling], *[Crowded] or
+// *[Overspent], or ctx's.
+func (p *Pools) Lease(ctx context.Context, w Want) (*Lease, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	now := p.now()
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	best := -1
-	for i, c := range members {
-		b := c.principal.budget(w.Resource)
-		if !c.serves(w.Owner, b, now) {
+	if w.Owner == "" && w.Number != "" {
+		w.Owner = p.numbers[w.Number]
+	}
+	members := p.members[member{w.GitHub, w.Pool}]
+	p.mu.Unlock()
+	var room [16]rank
+	r := request{want: &w, members: members, ranks: slices.Grow(room[:0], len(members))}
+	for _, c := range members {
+		r.ranks = append(r.ranks, w.rank(c)) // not under the lock: affinity is the caller's
+	}
+	l, waiting, err := p.arrive(&r)
+	if waiting != nil {
+		return p.wait(ctx, waiting)
+	}
+	return l, err
+}
+
+// arrive serves a request at once, refuses it, or queues it: behind others, as nobody
+// overtakes, or because there is hope that it can be served in time.
+func (p *Pools) arrive(r *request) (*Lease, *waiter, error) {
+	p.mu.Lock()
+	defer p.unlock()
+	now := p.now()
+	r.client = p.client(r.want.Client)
+	if p.queue.length == 0 {
+		l, h := p.try(r, now)
+		if l != nil {
+			return l, nil, nil
+		}
+		if !h.before(now.Add(p.MaxWait)) {
+			l, err := p.lastTry(r, now)
+			return l, nil, err
+		}
+	}
+	return nil, p.enqueue(r, now), nil
+}
+
+// A request is a want and the credentials there are for it.
+type request struct {
+	want    *Want
+	client  *client
+	members []*credential
+	ranks   []rank // of members
+}
+
+// try leases the best of the credentials that can serve now. When none can, it says when
+// one may.
+func (p *Pools) try(r *request, now time.Time) (*Lease, hope) {
+	c, s, h := p.find(r, now)
+	if c == nil {
+		return nil, h
+	}
+	return p.take(c, s, r, now), hope{}
+}
+
+// find looks for the best credential that can serve at now, and for its token.
+//
+// What is another account's is asked only where nobody covers the owner. A steady want
+// whose credential is merely busy waits for it.
+func (p *Pools) find(r *request, now time.Time) (*credential, *slot, hope) {
+	w := r.want
+	if at := r.client.busy(w, now); at.there {
+		return nil, nil, at
+	}
+	var best *credential
+	var bestRank rank
+	var bestHope, h hope
+	reached := outside
+	for i, c := range r.members {
+		far := c.reach(w, r.client)
+		if far == outside || far < reached {
 			continue
 		}
-		ranks[i].pace = b.paceAt(now)
-		if best < 0 || ranks[i].above(ranks[best]) {
-			best = i
+		if far > reached { // what was found is another account's
+			reached, best, h = far, nil, hope{}
+		}
+		b := c.principal.budget(w.Resource)
+		o, at := p.hurdle(c, b, r, now)
+		if o > engaged || o == engaged && w.Steady == "" {
+			h.add(at)
+			continue
+		}
+		rank := r.ranks[i]
+		rank.pace = b.paceAt(now)
+		if best == nil || rank.above(bestRank) {
+			best, bestRank, bestHope = c, rank, at
 		}
 	}
-	if best < 0 {
-		return nil, p.whyNone(w, now)
+	switch {
+	case best != nil && bestHope.there: // the steady one is busy
+		h.add(bestHope)
+		return nil, nil, h
+	case best != nil:
+		return best, best.slot(r.client.narrowing), hope{}
 	}
-	return p.take(members[best], w, now), nil
+	if reached != covers && p.search(r, reached, now) {
+		h.add(soon(now))
+	}
+	return nil, nil, h
+}
+
+// An obstacle is why a credential cannot serve.
+type obstacle uint8
+
+const (
+	none    obstacle = iota
+	engaged          // it has no token yet, or no place within GitHub's limits
+	shunned          // the owner will not have it
+	emptied          // its budget is spent
+	hushed           // GitHub asked it for silence
+	unfit            // it is out of service
+)
+
+// hurdle is what keeps c from serving a request, and when it may be over. For want of a
+// token one is asked for. b is the budget that pays.
+func (p *Pools) hurdle(c *credential, b *budget, r *request, now time.Time) (obstacle, hope) {
+	w := r.want
+	if !c.up(now) {
+		return unfit, at(c.retry)
+	}
+	if c.app != nil && c.account == "" { // GitHub has not told whose it is
+		if c.app.problem != "" && now.Before(c.app.retry) {
+			return unfit, at(c.app.retry)
+		}
+		p.wake()
+		return engaged, soon(now)
+	}
+	if until := c.barredBy(w.Owner); now.Before(until) {
+		return shunned, at(until)
+	}
+	if b.spentAt(now) {
+		h := at(later(b.resetAt(now), c.principal.cooling))
+		if b.reserved > 0 && !b.refusedAt(now) {
+			h.add(soon(now)) // what is in flight may turn out to be free
+		}
+		return emptied, h
+	}
+	if until := c.principal.cooling; now.Before(until) {
+		return hushed, at(until)
+	}
+	if s := c.slot(r.client.narrowing); !s.usable(now) {
+		if s.problem != "" && now.Before(s.retry) {
+			return unfit, at(s.retry)
+		}
+		s.wanted = true
+		p.wake()
+		return engaged, soon(now)
+	}
+	if w.Resource == "" {
+		return none, hope{}
+	}
+	if c.principal.full() {
+		return engaged, soon(now)
+	}
+	if open := c.principal.open(w, now); open.After(now) {
+		return engaged, at(open)
+	}
+	return none, hope{}
+}
+
+// busy is when a client may have its next request: at once where there is no hope to
+// speak of.
+func (c *client) busy(w *Want, now time.Time) hope {
+	switch {
+	case c.Concurrency > 0 && c.inFlight+c.inFlightElsewhere >= c.Concurrency:
+		return soon(now)
+	case w.Resource != "" && c.spentAt(now):
+		h := at(later(c.reset, now.Add(time.Second)))
+		if c.reserved > 0 && c.usedAt(now) < c.PointsPerHour {
+			h.add(soon(now)) // what is in flight may turn out to be free
+		}
+		return h
+	}
+	return hope{}
 }
 
 // take reserves c's point. One request at a time finds out whether a credential that
 // GitHub refused is known again: the others find it out of service as before.
-func (p *Pools) take(c *credential, w Want, now time.Time) *Lease {
-	l := &Lease{pools: p, c: c, resource: w.Resource, budget: c.principal.budget(w.Resource)}
-	l.budget.reserve()
+func (p *Pools) take(c *credential, s *slot, r *request, now time.Time) *Lease {
+	w := r.want
+	l := &Lease{
+		pools: p, c: c, client: r.client, slot: s, auth: s.auth, principal: c.principal,
+		resource: w.Resource, owner: w.Owner, number: w.Number, beyond: c.reach(w, r.client) == beyond,
+	}
+	c.principal.budget(w.Resource).reserve()
+	c.principal.enter(w, now)
+	r.client.inFlight++
+	if w.Resource != "" {
+		r.client.reserved++
+	}
+	s.used = now
+	if !c.asked || s.ending(now) {
+		c.asked = true
+		p.wake()
+	}
 	if c.down != "" {
 		l.recheck, c.retry = true, now.Add(recheckAfter)
 	}
@@ -76,24 +260,28 @@ func (p *Pools) take(c *credential, w Want, now time.Time) *Lease {
 
 // A rank orders the credentials that could serve a want.
 type rank struct {
+	app      bool
 	steady   uint64
 	affinity int
 	pace     float64 // points per second until the reset
 }
 
 // rank is all of a credential's rank that does not change with time.
-func (w *Want) rank(credential string) rank {
-	var r rank
+func (w *Want) rank(c *credential) rank {
+	r := rank{app: w.App && c.app != nil}
 	if w.Steady != "" {
-		r.steady = rendezvous(w.Steady, credential)
+		r.steady = rendezvous(w.Steady, c.Name)
 	}
 	if w.Affinity != nil {
-		r.affinity = w.Affinity(credential)
+		r.affinity = w.Affinity(c.Name)
 	}
 	return r
 }
 
 func (r rank) above(o rank) bool {
+	if r.app != o.app {
+		return r.app
+	}
 	return cmp.Or(
 		cmp.Compare(r.steady, o.steady),
 		cmp.Compare(r.affinity, o.affinity),

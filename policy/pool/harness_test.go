@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"testing"
@@ -36,7 +37,7 @@ func newWorld(t testing.TB, credentials ...Credential) *world {
 			c.Token = policy.NewSecret("ghp_" + c.Name)
 		}
 	}
-	pools, err := New(credentials)
+	pools, err := New(Config{Credentials: credentials})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +53,14 @@ func named(names ...string) []Credential {
 		out = append(out, Credential{Name: name})
 	}
 	return out
+}
+
+// Lease is for requests that nobody gives up.
+func (w *world) Lease(want Want) (*Lease, error) { return w.Pools.Lease(context.Background(), want) }
+
+// Budget is that of a pool, for a client without an allowance.
+func (w *world) Budget(github, pool, resource string) Budget {
+	return w.Pools.Budget(Want{GitHub: github, Pool: pool, Resource: resource})
 }
 
 func (w *world) pass(d time.Duration) { w.at = w.at.Add(d) }

@@ -1,140 +1,189 @@
 // Package pool holds the credentials octopool presents to GitHub and knows what
 // each may still spend. It chooses a credential for a request, reserves a point
-// of its budget, and learns from every answer.
+// of its budget, keeps GitHub's limits, and learns from every answer.
 //
 // It refuses to know connections, clients' tokens and stored answers: what a
 // request is worth arrives as a [Want], what GitHub said arrives as a status and
-// its headers.
+// its headers. Of its own accord it asks GitHub for two things only, in the background:
+// tokens of App installations, and whose a personal access token is. See [Pools.Run].
 package pool
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"octopool/policy"
+	"octopool/policy/pool/installation"
 )
 
-// A Credential describes one credential of a pool. Its Token is a personal access
-// token; it is the only secret here and is written to a request by [Lease] alone.
+// A Credential describes one credential of a pool: a personal access token, or a GitHub
+// App with one of its installations or all of them.
 type Credential struct {
 	Name   string        // unique, and policy.IsName: it is a metric label
 	GitHub string        // the configured GitHub it belongs to, e.g. "github.com"
 	Pool   string        // credentials of one pool may stand in for one another
-	Token  policy.Secret // a personal access token
-	Owners []string      // accounts it may be used for; none means all
+	Token  policy.Secret // a personal access token; the zero Secret for an App
+	App    App           // the zero App for a personal access token
+	Owners []string      // accounts it may be used for; none means all it can reach
+}
+
+// An App signs for its installations.
+type App struct {
+	Issuer       string        // client id or app id
+	Key          policy.Secret // PEM
+	Installation int64         // 0 is every installation of the App, those to come too
+}
+
+// A GitHub is what the pool has to know of one.
+type GitHub struct {
+	API    string // where its REST API begins, e.g. "https://api.github.com"
+	Limits Limits
+}
+
+// Config is what pools are made of. Only Credentials is required; an App needs the API
+// of its GitHub and a Transport besides.
+type Config struct {
+	Credentials []Credential
+	Clients     []Client
+	GitHubs     map[string]GitHub // by host, as Credential.GitHub has it
+	MaxWait     time.Duration     // for a place, before a request is refused; 0 is not at all
+
+	// Transport sends to the APIs of GitHubs. It must not follow redirects.
+	Transport http.RoundTripper
+	UserAgent string
+	Log       *slog.Logger // nil for none
 }
 
 // Pools are all credentials of one octopool. They are safe for concurrent use.
 type Pools struct {
-	now func() time.Time
+	Config
+	now  func() time.Time
+	apps []*app        // neither changes after New
+	kick chan struct{} // tells Run that there may be something to do
 
-	all     []*credential // by name; neither changes after New
-	members map[member][]*credential
-
-	mu sync.Mutex // guards what a lease changes: principals, and whether credentials are in service
+	mu         sync.Mutex // guards everything below, and what it points to
+	all        []*credential
+	members    map[member][]*credential // replaced whole, never changed in place
+	principals map[string]*principal
+	clients    map[string]*client
+	numbers    map[string]string // owners of what is asked for by number
+	heard      map[taker][4]int  // what other octopools have taken of the paces
+	queue      queue
+	notes      []note // to be logged when mu is released
 }
 
 // member names one pool: pools of the same name on two GitHubs never mix.
 type member struct{ github, pool string }
 
-// credential is a Credential at work.
-type credential struct {
-	Credential
-	bearer, basic string   // the two forms of Authorization
-	identity      [32]byte // a digest that changes when the form sent to APIs does
-	principal     *principal
-	down          string    // why it is out of service; "" when it is not
-	retry         time.Time // when a credential that is down may be tried again
-}
-
-// A principal is whose budgets a credential spends, and whom GitHub asks for silence.
-type principal struct {
-	budgets map[string]*budget // by resource
-	cooling time.Time          // a secondary limit asked for silence until then
-}
-
-// whose tells principals apart. All tokens of one user share its budgets. Whose a token
-// is, GitHub alone knows; that the same token twice is the same user's needs no asking.
-type whose struct {
-	github   string
-	identity [32]byte
-}
-
-// budget returns the principal's budget for a resource, made on first use; nil for
-// the resource "" of what spends none.
-func (p *principal) budget(resource string) *budget {
-	b, ok := p.budgets[resource]
-	if !ok && resource != "" {
-		b = newBudget(resource)
-		p.budgets[resource] = b
+// New returns the pools of these credentials. It refuses two credentials of one name, a
+// name that is none (see [policy.IsName]), a credential that is neither a token nor an
+// App or whose key is none, and a client whose writes_as is no credential of its pool.
+func New(c Config) (*Pools, error) {
+	p := &Pools{
+		Config: c, now: time.Now, kick: make(chan struct{}, 1),
+		principals: map[string]*principal{}, clients: map[string]*client{}, numbers: map[string]string{}, heard: map[taker][4]int{},
 	}
-	return b
-}
-
-// cool keeps silence until then. A shorter one does not end a longer one.
-func (p *principal) cool(until time.Time) {
-	if until.After(p.cooling) {
-		p.cooling = until
-	}
-}
-
-// recheckAfter is how long a credential that GitHub refused is left alone. GitHub
-// locks an account out after several bad logins in a short time, so it is long, and
-// then one request finds out.
-const recheckAfter = 10 * time.Minute
-
-// New returns the pools of these credentials. It refuses two credentials of one
-// name, a name that is none (see [policy.IsName]) and a credential without a token.
-func New(credentials []Credential) (*Pools, error) {
-	p := &Pools{now: time.Now, members: map[member][]*credential{}}
-	principals := map[whose]*principal{}
-	for _, c := range credentials {
+	for i, one := range c.Credentials {
 		switch {
-		case !policy.IsName(c.Name):
-			return nil, fmt.Errorf("credential %q: this is no name", c.Name)
-		case c.Token.IsZero():
-			return nil, fmt.Errorf("credential %s: no token", c.Name)
-		case slices.ContainsFunc(p.all, func(other *credential) bool { return other.Name == c.Name }):
-			return nil, fmt.Errorf("credential %s: named twice", c.Name)
+		case !policy.IsName(one.Name):
+			return nil, fmt.Errorf("credential %q: this is no name", one.Name)
+		case one.Token.IsZero() && one.App.Issuer == "":
+			return nil, fmt.Errorf("credential %s: no token", one.Name)
+		case slices.ContainsFunc(c.Credentials[:i], func(other Credential) bool { return other.Name == one.Name }):
+			return nil, fmt.Errorf("credential %s: named twice", one.Name)
+		case one.Token.IsZero():
+			if err := p.addApp(one); err != nil {
+				return nil, fmt.Errorf("credential %s: %w", one.Name, err)
+			}
+		default:
+			p.addToken(one)
 		}
-		bearer, basic := authorizations(c.Token)
-		w := whose{c.GitHub, identityOf(bearer)}
-		if principals[w] == nil {
-			principals[w] = &principal{budgets: map[string]*budget{}}
-		}
-		p.all = append(p.all, &credential{
-			Credential: c,
-			bearer:     bearer,
-			basic:      basic,
-			identity:   w.identity,
-			principal:  principals[w],
-		})
 	}
-	slices.SortFunc(p.all, func(a, b *credential) int { return cmp.Compare(a.Name, b.Name) })
-	for _, c := range p.all {
-		m := member{c.GitHub, c.Pool}
-		p.members[m] = append(p.members[m], c)
+	p.sortMembers()
+	for _, one := range c.Clients {
+		if err := p.addClient(one); err != nil {
+			return nil, fmt.Errorf("client %s: %w", one.Name, err)
+		}
 	}
 	return p, nil
 }
 
-// serves reports whether c could be leased for what owner has and b pays.
-func (c *credential) serves(owner string, b *budget, now time.Time) bool {
-	return c.covers(owner) && c.up(now) && !now.Before(c.principal.cooling) && !b.spentAt(now)
+// addToken adds a personal access token. Whose it is GitHub alone knows; that the same
+// token twice is the same user's needs no asking.
+func (p *Pools) addToken(c Credential) {
+	auth := authorize(c.Token)
+	p.all = append(p.all, &credential{
+		Credential: c,
+		configured: c.Name,
+		token:      slot{auth: auth},
+		principal:  p.principalOf(c.GitHub, fmt.Sprintf("token %x", auth.identity)),
+	})
 }
 
-// covers reports whether c may be used for what belongs to owner. GitHub's account
-// names do not differ by case.
-func (c *credential) covers(owner string) bool {
-	if len(c.Owners) == 0 || owner == "" {
-		return true
+// principalOf is the principal of a GitHub's that is known by this text.
+func (p *Pools) principalOf(github, known string) *principal {
+	key := github + " " + known
+	if p.principals[key] == nil {
+		p.principals[key] = newPrincipal(p.GitHubs[github].Limits)
 	}
-	return slices.ContainsFunc(c.Owners, func(o string) bool { return strings.EqualFold(o, owner) })
+	return p.principals[key]
 }
 
-// up reports whether c is in service, or out of it for long enough to be tried.
-func (c *credential) up(now time.Time) bool { return c.down == "" || !now.Before(c.retry) }
+// sortMembers puts all credentials where they are looked for.
+func (p *Pools) sortMembers() {
+	slices.SortFunc(p.all, func(a, b *credential) int { return cmp.Compare(a.Name, b.Name) })
+	p.members = map[member][]*credential{}
+	for _, c := range p.all {
+		m := member{c.GitHub, c.Pool}
+		p.members[m] = append(p.members[m], c)
+	}
+}
+
+// addApp adds an App, and its installation if there is to be only the one.
+func (p *Pools) addApp(c Credential) error {
+	signer, err := installation.New(installation.Config{
+		Issuer: c.App.Issuer, Key: c.App.Key, API: p.GitHubs[c.GitHub].API,
+		Transport: p.Transport, UserAgent: p.UserAgent, Now: func() time.Time { return p.now() },
+	})
+	if err != nil {
+		return err
+	}
+	a := &app{Credential: c, signer: signer}
+	p.apps = append(p.apps, a)
+	if c.App.Installation != 0 {
+		a.known = []installation.Installation{{ID: c.App.Installation}}
+		p.follow(a, p.now())
+	}
+	return nil
+}
+
+// A note is a line for the log.
+type note struct {
+	level   slog.Level
+	message string
+	attrs   []slog.Attr
+}
+
+// note remembers a line for the log until the lock is released: writing may block.
+func (p *Pools) note(level slog.Level, message string, attrs ...slog.Attr) {
+	p.notes = append(p.notes, note{level, message, attrs})
+}
+
+// unlock releases p.mu and writes what was to be logged.
+func (p *Pools) unlock() {
+	notes := p.notes
+	p.notes = nil
+	p.mu.Unlock()
+	if p.Log == nil {
+		return
+	}
+	for _, n := range notes {
+		p.Log.LogAttrs(context.Background(), n.level, n.message, n.attrs...)
+	}
+}

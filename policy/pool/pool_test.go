@@ -21,7 +21,7 @@ func TestNewRefuses(t *testing.T) {
 		{[]Credential{{Token: token}}, `credential "": this is no name`},
 		{[]Credential{{Name: `a"} 1`, Token: token}}, `credential "a\"} 1": this is no name`},
 	} {
-		if p, err := New(tt.credentials); p != nil || err == nil || err.Error() != tt.want {
+		if p, err := New(Config{Credentials: tt.credentials}); p != nil || err == nil || err.Error() != tt.want {
 			t.Errorf("New: %v, want %s", err, tt.want)
 		}
 	}

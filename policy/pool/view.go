@@ -23,27 +23,41 @@ func (b Budget) Tell(h http.Header, resource string) {
 	h.Set("X-Ratelimit-Resource", resource)
 }
 
-// Budget is what all credentials of a pool that are in service may together spend on a
-// resource: what clients are told in place of one credential's headers. Its reset is
-// the first at which some of it comes back. Remaining is 0 only when the next lease
-// would be refused, be it for lack of budget or of a credential in service.
-func (p *Pools) Budget(github, pool, resource string) Budget {
-	now := p.now()
+// Budget is what may still be spent on a want's resource by all credentials in service of
+// its pool together, or what is left of its client's allowance if that is less: what
+// clients are told in place of one credential's headers. Its reset is the first at which
+// some of it comes back. Remaining is 0 only when the next lease would be refused, be it
+// for lack of budget, of allowance or of a credential in service.
+func (p *Pools) Budget(w Want) Budget {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var serving []*principal
+	now := p.now()
+	cl := p.client(w.Client)
+	var room [16]*principal
+	serving := room[:0]
 	var back time.Time // when the first that is out of service may be tried again
-	for _, c := range p.members[member{github, pool}] {
+	for _, c := range p.members[member{w.GitHub, w.Pool}] {
 		switch {
+		case !cl.narrowing.uses(c):
 		case c.up(now):
 			serving = append(serving, c.principal)
 		case back.IsZero() || c.retry.Before(back):
 			back = c.retry
 		}
 	}
-	b := sum(serving, resource, now)
+	for _, a := range p.apps {
+		if a.GitHub == w.GitHub && a.Pool == w.Pool && !a.found {
+			back = earlier(back, later(a.retry, now.Add(time.Second)))
+		}
+	}
+	b := sum(serving, w.Resource, now)
 	if len(serving) == 0 && !back.IsZero() {
-		b.Reset = back
+		b.Reset = back // not the window's end, or tools would be silent for an hour
+	}
+	if cl.PointsPerHour > 0 && w.Resource != "" {
+		if own := cl.standing(now); own.Remaining < b.Remaining {
+			return own
+		}
 	}
 	return b
 }
@@ -70,29 +84,116 @@ func sum(principals []*principal, resource string, now time.Time) Budget {
 // Standing is one credential as an operator sees it.
 type Standing struct {
 	Name, GitHub, Pool string
+	Kind               string // "pat" or "installation"
+	Owner              string // of an installation
 	Up                 bool
-	Reason             string            // why it is not up
-	Budgets            map[string]Budget // by resource, those heard of
+	Reason             string    // why it is not up
+	Retry              time.Time // when what keeps it from being up may have passed; zero when it is up
+
+	// Ready is whether a request may be sent with it: it is up, silent for a while, or
+	// down for so long that the next request finds out. An App that GitHub has not yet
+	// answered is not.
+	Ready bool
+
+	// Principal is whose budgets they are: "user octocat", "installation 42 of acme", or ""
+	// while GitHub has not been asked. Of credentials of one principal only the first by
+	// name has Budgets, so that whoever adds them up counts none twice.
+	Principal string
+	Budgets   map[string]Budget // by resource, those heard of
+	InFlight  int               // requests of the principal that GitHub has not answered
 }
 
-// Standings are all credentials by name.
+// Standings are all credentials by name, and Apps of which no installation is known.
 func (p *Pools) Standings() []Standing {
-	now := p.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	now := p.now()
 	out := make([]Standing, 0, len(p.all))
+	told := map[*principal]bool{}
 	for _, c := range p.all {
-		s := Standing{Name: c.Name, GitHub: c.GitHub, Pool: c.Pool, Up: c.down == "", Reason: c.down, Budgets: map[string]Budget{}}
-		if s.Up && now.Before(c.principal.cooling) {
-			s.Up, s.Reason = false, "silent after a secondary limit"
-		}
-		for resource, b := range c.principal.budgets {
-			if b.heard() {
-				s.Budgets[resource] = b.standing(now)
+		s := p.standing(c, now)
+		if !told[c.principal] {
+			told[c.principal] = true
+			s.InFlight = c.principal.inFlight
+			for resource, b := range c.principal.budgets {
+				if b.heard() {
+					s.Budgets[resource] = b.standing(now)
+				}
 			}
 		}
 		out = append(out, s)
 	}
+	for _, a := range p.apps {
+		if slices.ContainsFunc(p.all, func(c *credential) bool { return c.app == a }) {
+			continue
+		}
+		s := Standing{Name: a.Name, GitHub: a.GitHub, Pool: a.Pool, Kind: "installation", Budgets: map[string]Budget{}, Reason: a.unknown(), Retry: a.retry}
+		if s.Reason == "" {
+			s.Reason = "the App is installed nowhere it may be used"
+		}
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b Standing) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+func (p *Pools) standing(c *credential, now time.Time) Standing {
+	s := Standing{
+		Name: c.Name, GitHub: c.GitHub, Pool: c.Pool, Kind: "pat", Owner: c.account,
+		Up: true, Principal: c.principal.name, Budgets: map[string]Budget{},
+	}
+	down := func(reason string, retry time.Time) { s.Up, s.Reason, s.Retry = false, reason, retry }
+	mute := !c.token.usable(now) && c.token.problem != "" // there is no token to be had
+	switch {
+	case c.down != "":
+		down(c.down, c.retry)
+	case c.app != nil && c.account == "":
+		down(c.app.unknown(), c.app.retry)
+	case mute:
+		down(c.token.problem, c.token.retry)
+	case now.Before(c.principal.cooling):
+		down("silent after a secondary limit", c.principal.cooling)
+	}
+	s.Ready = c.up(now) && !mute && (c.app == nil || c.account != "")
+	if c.app != nil {
+		s.Kind = "installation"
+	}
+	return s
+}
+
+// unknown is why it is not known where an App is installed; "" when that is known.
+func (a *app) unknown() string {
+	if a.problem == "" && !a.found {
+		return "GitHub has not yet told where the App is installed"
+	}
+	return a.problem
+}
+
+// Spending is what a client has spent of its allowance and is doing.
+type Spending struct {
+	Name      string
+	Allowance Budget // zero without one
+	InFlight  int    // requests on their way to GitHub
+	Waiting   int    // requests that wait for a place
+}
+
+// Spendings are all clients that have asked for anything, by name.
+func (p *Pools) Spendings() []Spending {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	out := make([]Spending, 0, len(p.clients))
+	for _, c := range p.clients {
+		if c.Name == "" {
+			continue
+		}
+		s := Spending{Name: c.Name, InFlight: c.inFlight, Waiting: len(c.waiting)}
+		if c.PointsPerHour > 0 {
+			s.Allowance = c.standing(now)
+		}
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b Spending) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 
@@ -111,12 +212,4 @@ func (p *Pools) Resources(github, pool string) []string {
 	}
 	slices.SortFunc(out, strings.Compare)
 	return out
-}
-
-// Ready reports whether any credential is in service, or may be tried again.
-func (p *Pools) Ready() bool {
-	now := p.now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.ContainsFunc(p.all, func(c *credential) bool { return c.up(now) })
 }

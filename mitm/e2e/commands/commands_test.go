@@ -66,6 +66,7 @@ func environment(home string) []string {
 // TestScripts are the sessions. What they can say beside testscript's own commands:
 //
 //	github            starts a stand-in: $GITHUB is its address, github.pem its root
+//	app               adds an App to it: $APP_ID, $INSTALLATION, and its key in app.pem
 //	saw REGEXP        GitHub saw such a request, as METHOD HOST/PATH STATUS LOGIN POINTS
 //	serve ARG…        starts octopool serve and waits until it serves; $PROXY, $ADMIN are
 //	                  its URLs, and serve.out and serve.err what it said
@@ -89,7 +90,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"github": github, "saw": saw, "serve": serve, "end": end, "status": status,
+			"github": github, "app": app, "saw": saw, "serve": serve, "end": end, "status": status,
 			"says": says, "note": note, "nowhere": nowhere, "unseen": unseen, "taken": taken,
 		},
 	})

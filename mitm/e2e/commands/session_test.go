@@ -49,6 +49,18 @@ func github(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("github.pem"), g.CAPEM(), 0o600))
 }
 
+// app adds an App to the stand-in that is installed where the repositories are.
+func app(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 || sessionOf(ts).github == nil {
+		ts.Fatalf("usage: app, after github")
+	}
+	g := sessionOf(ts).github
+	a := g.AddApp("octo-app")
+	ts.Setenv("APP_ID", fmt.Sprint(a.ID()))
+	ts.Setenv("INSTALLATION", fmt.Sprint(g.Install(a, "acme").ID()))
+	ts.Check(os.WriteFile(ts.MkAbs("app.pem"), a.PEM(), 0o600))
+}
+
 func saw(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: saw REGEXP")

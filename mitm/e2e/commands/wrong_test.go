@@ -3,6 +3,10 @@ package commands
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"os"
 	"os/exec"
@@ -112,6 +116,13 @@ func furnish(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	write("open-key.pem", string(key), 0o640)
+	app, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(app)}))
+	write("app.pem", text, 0o600)
+	write("damaged.pem", text[:len(text)/2], 0o600)
 	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
 		t.Fatal(err)
 	}

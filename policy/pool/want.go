@@ -1,0 +1,90 @@
+package pool
+
+import (
+	"strings"
+
+	"octopool/policy"
+)
+
+// WantOf is what a lease for a granted request is for, as far as its path tells. What
+// stands in a GraphQL document, the caller has to add.
+func WantOf(g policy.Grant) Want {
+	r := g.Request()
+	w := Want{
+		GitHub: r.Origin.GitHub, Pool: g.Pool(), Client: g.Client(),
+		Owner: r.Owner, Number: r.Number(),
+		Resource: ResourceOf(r), Write: r.Write, Creates: creates(r),
+	}
+	switch {
+	case byApp(r):
+		w.App, w.Steady = true, "app" // one App for all clients: what one has made another may change
+	case r.Write, Identity(r), r.Kind == policy.KindGraphQL: // where both may stand in the document
+		w.Steady = g.Client()
+	}
+	return w
+}
+
+// Identity reports whether a route speaks of the credential itself: its user, its
+// notifications, its gists.
+func Identity(r policy.Request) bool {
+	s := r.Path.Segments()
+	if r.Kind != policy.KindREST || len(s) == 0 || r.Number() != "" {
+		return false
+	}
+	switch strings.ToLower(s[0]) {
+	case "user", "notifications", "installation", "gists":
+		return true
+	}
+	return false
+}
+
+// below is what is asked of a repository, from its name or number on.
+func below(r policy.Request) []string {
+	s := r.Path.Segments()
+	at := 3
+	if len(s) > 0 && strings.EqualFold(s[0], "repositories") {
+		at = 2
+	}
+	if r.Kind != policy.KindREST || len(s) <= at || r.Repo == "" && r.Number() == "" {
+		return nil
+	}
+	return s[at:]
+}
+
+// byApp reports whether a write is of a kind that Apps make: only the App that made a
+// check run may change it (GitHub's documentation, "Check runs").
+func byApp(r policy.Request) bool {
+	s := below(r)
+	if !r.Write || len(s) == 0 {
+		return false
+	}
+	switch strings.ToLower(s[0]) {
+	case "check-runs", "check-suites", "statuses", "deployments":
+		return true
+	}
+	return false
+}
+
+// creates reports whether a request makes content that people are notified of: GitHub
+// wants at most 80 such a minute and 500 an hour ("Rate limits for the REST API",
+// secondary limits). Which they are it tells route by route ("This endpoint triggers
+// notifications"); this is that list by what the paths have in common.
+func creates(r policy.Request) bool {
+	if r.Kind != policy.KindREST || r.Method != "POST" && r.Method != "PUT" {
+		return false
+	}
+	s := r.Path.Segments()
+	if in := below(r); in != nil {
+		switch strings.ToLower(in[0]) {
+		case "issues", "pulls", "releases", "discussions":
+			return true
+		case "commits":
+			return strings.EqualFold(s[len(s)-1], "comments")
+		case "collaborators":
+			return r.Method == "PUT"
+		}
+		return false
+	}
+	last := strings.ToLower(s[max(0, len(s)-1)])
+	return last == "invitations" || last == "discussions" || last == "comments" || last == "gists"
+}
