@@ -137,6 +137,7 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.outer.Close()
 	p.inner.Close()
 	p.tunnels.cut()
+	p.exchange.Wait() // what came last is still being stored
 	for _, t := range []http.RoundTripper{p.upstream, p.forwarder.Transport} {
 		if c, ok := t.(interface{ CloseIdleConnections() }); ok {
 			c.CloseIdleConnections()

@@ -30,21 +30,17 @@ func storable(r policy.Request, h http.Header) bool {
 // identity reports whether a route speaks of the credential itself: its user, its
 // notifications, its gists.
 func identity(r policy.Request) bool {
-	s := r.Path.Segments()
-	if r.Kind != policy.KindREST || len(s) == 0 {
-		return false
-	}
-	switch strings.ToLower(s[0]) {
+	first, _, _ := strings.Cut(strings.TrimPrefix(r.Path.String(), "/"), "/")
+	switch strings.ToLower(first) {
 	case "user", "notifications", "installation", "gists":
-		return true
+		return r.Kind == policy.KindREST
 	}
 	return false
 }
 
 // isRateLimit reports whether the request asks for the state of the rate limits.
 func isRateLimit(r policy.Request) bool {
-	s := r.Path.Segments()
-	return len(s) == 1 && strings.EqualFold(s[0], "rate_limit") && !r.Write
+	return strings.EqualFold(strings.TrimSuffix(r.Path.String(), "/"), "/rate_limit") && !r.Write
 }
 
 // keyOf is what may colour a stored answer, and nothing else is sent for one. GitHub's
