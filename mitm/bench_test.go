@@ -121,6 +121,10 @@ func bench(b *testing.B, fresh time.Duration) {
 			}))
 			ask := asking(b, s.client(ciToken, version.options...), "https://api.github.com/repos/acme/web")
 			ask()
+			for before := int64(-1); fresh > 0 && before != conditional.Swap(0); { // nothing is fresh in the first second
+				before = 0
+				ask()
+			}
 			besides(b, ask, yardstick(b, version.options...))
 			if asked := conditional.Load(); (asked > 0) != (fresh == 0) {
 				b.Errorf("GitHub was asked %d times", asked)

@@ -52,8 +52,8 @@ func TestDrain(t *testing.T) {
 	idle.hear(http.MethodGet)
 	g := gated(s)
 	var waiting []<-chan result
-	for _, c := range []*http.Client{s.client(ciToken), s.client(ciToken, overHTTP1)} {
-		waiting = append(waiting, answered(c, http.MethodGet, "https://api.github.com/repos/acme/web", ""))
+	for path, c := range map[string]*http.Client{"/repos/acme/web": s.client(ciToken), "/repos/acme/api": s.client(ciToken, overHTTP1)} {
+		waiting = append(waiting, answered(c, http.MethodGet, "https://api.github.com"+path, ""))
 		<-g.entered
 	}
 	stopped := s.drain(t, t.Context())

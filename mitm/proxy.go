@@ -39,9 +39,18 @@ type Config struct {
 	Egress    Egress
 	Log       *slog.Logger
 	UserAgent string
-	FreshFor  time.Duration
 	MaxEntry  int64 // bytes; 0 for the default
+
+	// When GitHub need not be asked; see [exchange.Config].
+	FreshFor        time.Duration
+	Fresh           []Freshness
+	StaleIfError    time.Duration
+	NegativeFor     time.Duration
+	GraphQLFreshFor time.Duration
 }
+
+// A Freshness is how long answers to some requests are served without asking GitHub.
+type Freshness = exchange.Freshness
 
 // A Proxy serves clients until it is shut down.
 type Proxy struct {
@@ -89,7 +98,8 @@ func New(c Config) *Proxy {
 	}
 	p.exchange = exchange.New(exchange.Config{
 		Store: c.Store, Pools: c.Pools, Upstream: p.upstream, Log: c.Log,
-		UserAgent: c.UserAgent, FreshFor: c.FreshFor, MaxEntry: c.MaxEntry,
+		UserAgent: c.UserAgent, MaxEntry: c.MaxEntry,
+		FreshFor: c.FreshFor, Fresh: c.Fresh, StaleIfError: c.StaleIfError, NegativeFor: c.NegativeFor, GraphQLFreshFor: c.GraphQLFreshFor,
 		Sent: p.meters.sent,
 	})
 	p.doorman, p.forwarder = p.newDoorman(), p.newForwarder()
@@ -141,6 +151,7 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.outer.Close()
 	p.inner.Close()
 	p.tunnels.cut()
+	p.exchange.Wait() // what came last is still being stored
 	for _, t := range []http.RoundTripper{p.upstream, p.forwarder.Transport} {
 		if c, ok := t.(interface{ CloseIdleConnections() }); ok {
 			c.CloseIdleConnections()

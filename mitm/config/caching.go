@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"octopool/mitm"
 	"octopool/policy"
 )
 
@@ -19,17 +20,11 @@ type CacheSettings struct {
 	MaxEntry int64         // bytes; what is larger is not kept
 	TTL      time.Duration // what is unused this long is dropped
 
-	FreshFor        time.Duration // serve without asking GitHub; 0 is never
-	Fresh           []FreshRule   // instead of FreshFor: the first that names the request
-	StaleIfError    time.Duration // serve what is this old where GitHub gives no answer; 0 is never
-	NegativeFor     time.Duration // serve a 404 to the same credential again; 0 is never
-	GraphQLFreshFor time.Duration // serve the result of a query again; 0 is never
-}
-
-// A FreshRule is how long answers to some requests may be served without asking GitHub.
-type FreshRule struct {
-	Scope policy.Scope // names them
-	For   time.Duration
+	FreshFor        time.Duration    // serve without asking GitHub; 0 is never
+	Fresh           []mitm.Freshness // instead of FreshFor: the first that names the request
+	StaleIfError    time.Duration    // serve what is this old where GitHub gives no answer; 0 is never
+	NegativeFor     time.Duration    // serve a 404 to the same credential again; 0 is never
+	GraphQLFreshFor time.Duration    // serve the result of a query again; 0 is never
 }
 
 // MemoryBytes is how much is kept in memory if no other bound is set.
@@ -89,7 +84,7 @@ func (s *settler) caching(c Cache) CacheSettings {
 			continue
 		}
 		if scope, ok := s.reads(at, rule.Path); ok {
-			out.Fresh = append(out.Fresh, FreshRule{Scope: scope, For: time.Duration(*rule.For)})
+			out.Fresh = append(out.Fresh, mitm.Freshness{Paths: scope, For: time.Duration(*rule.For)})
 		}
 	}
 	return out

@@ -78,7 +78,7 @@ func TestWhatIsFresh(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.Fresh[0].Scope.Allows(r); got != want {
+		if got := c.Fresh[0].Paths.Allows(r); got != want {
 			t.Errorf("%s is fresh for %v: %v, want %v", asked, c.Fresh[0].For, got, want)
 		}
 	}

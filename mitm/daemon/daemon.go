@@ -80,7 +80,9 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	proxy := mitm.New(mitm.Config{
 		GitHubs: s.GitHubs, Upstream: upstream, Authority: authority, Policy: rules, Pools: pools, Store: stored,
 		Egress: s.Egress, Log: log, UserAgent: of.UserAgent,
-		FreshFor: s.Cache.FreshFor, MaxEntry: s.Cache.MaxEntry,
+		MaxEntry: s.Cache.MaxEntry,
+		FreshFor: s.Cache.FreshFor, Fresh: s.Cache.Fresh, StaleIfError: s.Cache.StaleIfError,
+		NegativeFor: s.Cache.NegativeFor, GraphQLFreshFor: s.Cache.GraphQLFreshFor,
 	})
 	d = &Daemon{
 		authority: authority, proxy: proxy, store: stored, upstream: upstream, endPools: run(pools, stored),

@@ -2,13 +2,11 @@ package exchange
 
 import (
 	"bytes"
-	"encoding/hex"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
-
-	"github.com/klauspost/compress/gzip"
+	"time"
 
 	"octopool/policy"
 	"octopool/policy/pool"
@@ -30,18 +28,56 @@ type Answer struct {
 	Upstream   int    // GitHub's status; 0 when it was not asked
 
 	encoding  string // how Body is encoded: "" or "gzip", or what GitHub chose
+	body      []byte // the whole that Body reads; nil when it is not at hand
+	spool     *spool // else, of an answer that is shared: what Body reads
 	tag       string // of a representation: octopool's own validator
-	body      []byte // of a representation: what Body reads
 	plainSize int64  // of a representation
-	stale     bool   // fetched in place of a view that was offered and not confirmed
+	why       string // it was forwarded, in the words of RFC 9211; "" when it was not
+	detail    string // more in such words
+	collapsed bool   // another's request brought it
 }
 
 // AtHand reports whether the whole body can be read without waiting for GitHub.
 func (a *Answer) AtHand() bool { return a.body != nil || a.Body == http.NoBody }
 
+// hold makes the answer one whose body is at hand.
+func (a *Answer) hold(body []byte) {
+	a.body = body
+	h := &held{}
+	h.Reset(body)
+	a.Body = h
+}
+
+// held is a body at hand.
+type held struct{ bytes.Reader }
+
+func (*held) Close() error { return nil }
+
+// shared is the answer for one of those who share it. One that collapsed into another's
+// request cost nothing. If the body streams, left is called when it is closed.
+func (a *Answer) shared(s *seat, collapsed bool, left func()) *Answer {
+	mine := *a
+	mine.Header = a.Header.Clone()
+	if a.body != nil {
+		mine.hold(a.body)
+	} else {
+		mine.Body = a.spool.open(s, left)
+	}
+	if !collapsed || a.Outcome == Hit {
+		return &mine
+	}
+	mine.collapsed, mine.Spent, mine.Saved = true, 0, 1
+	if a.Outcome == Stale {
+		mine.Saved = 0
+	} else {
+		mine.Outcome = Coalesced
+	}
+	return &mine
+}
+
 // tagOf is octopool's own validator for a view: a digest of its bytes, so that it is
 // the same whichever credential vouched for them.
-func tagOf(view *store.Representation) string { return hex.EncodeToString(view.Body[:]) }
+func tagOf(view *store.Representation) string { return digits(view.Body[:]) }
 
 // account notes what GitHub's answer to a lease cost or saved.
 func (a *Answer) account(lease *pool.Lease, v pool.Verdict) {
@@ -51,12 +87,21 @@ func (a *Answer) account(lease *pool.Lease, v pool.Verdict) {
 	}
 }
 
+// age tells how long ago GitHub vouched for what is served without its word (RFC 9111,
+// section 5.1).
+func (a *Answer) age(since time.Duration) {
+	a.Header.Set("Age", strconv.Itoa(int(max(since, 0).Seconds())))
+}
+
 // conclude makes an answer fit the client's request: its conditions, its encodings,
 // its method, and headers that speak of its pool and not of one credential.
 func (x *Exchange) conclude(g policy.Grant, in *http.Request, a *Answer) *Answer {
 	r := g.Request()
 	if a.Outcome == Hit {
 		a.Resource, a.Saved = pool.ResourceOf(r), 1
+	}
+	if a.Outcome == Stale && a.Resource == "" {
+		a.Resource = pool.ResourceOf(r)
 	}
 	endToEnd(a.Header)
 	remove(a.Header, theCredentials)
@@ -65,7 +110,7 @@ func (x *Exchange) conclude(g policy.Grant, in *http.Request, a *Answer) *Answer
 		w.Resource = a.Resource
 		x.Pools.Budget(w).Tell(a.Header, a.Resource)
 	}
-	a.Header.Set("Cache-Status", a.cacheStatus(r))
+	a.Header.Set("Cache-Status", a.cacheStatus())
 	unreadable := a.encoding == "gzip" && !acceptsGzip(in.Header)
 	if a.tag != "" && matches(in.Header.Values("If-None-Match"), a.tag) {
 		if unreadable {
@@ -75,7 +120,7 @@ func (x *Exchange) conclude(g policy.Grant, in *http.Request, a *Answer) *Answer
 		return a
 	}
 	if unreadable {
-		a.decode(x.maxPlain())
+		a.decode()
 	}
 	if a.tag != "" {
 		a.Header.Set("Etag", a.etag())
@@ -117,60 +162,33 @@ func (a *Answer) notModified() {
 }
 
 // decode undoes the content coding for a client that cannot.
-func (a *Answer) decode(most int64) {
+func (a *Answer) decode() {
 	a.Header.Del("Content-Encoding")
-	if a.tag != "" {
-		if plain, ok := decoded(a.body, a.encoding, most); ok {
-			a.Body = io.NopCloser(bytes.NewReader(plain))
-		}
-		a.Header.Set("Content-Length", strconv.FormatInt(a.plainSize, 10))
-		a.encoding = ""
-		return
-	}
 	a.Header.Del("Content-Length")
-	coded := a.Body
-	a.encoding = ""
-	a.Body = &unzipped{coded: coded}
-}
-
-// unzipped decodes a body while it is read.
-type unzipped struct {
-	coded io.ReadCloser
-	z     *gzip.Reader
-}
-
-func (u *unzipped) Read(p []byte) (int, error) {
-	if u.z == nil {
-		z, err := gzip.NewReader(u.coded)
-		if err != nil {
-			return 0, err
-		}
-		u.z = z
+	if a.tag != "" {
+		a.Header.Set("Content-Length", strconv.FormatInt(a.plainSize, 10))
 	}
-	return u.z.Read(p)
+	a.encoding = ""
+	a.Body = &unzipped{coded: a.Body}
 }
-
-func (u *unzipped) Close() error { return u.coded.Close() }
 
 // cacheStatus says how an answer came to be in the words of RFC 9211.
-func (a *Answer) cacheStatus(r policy.Request) string {
-	switch a.Outcome {
-	case Hit:
-		return "octopool; hit"
-	case Revalidated:
-		return "octopool; fwd=stale; fwd-status=304"
-	case Fetched:
-		s := "octopool; fwd=uri-miss; fwd-status=" + strconv.Itoa(a.Upstream)
-		if a.stale {
-			s = "octopool; fwd=stale; fwd-status=" + strconv.Itoa(a.Upstream)
-		}
-		if a.tag != "" {
-			s += "; stored"
-		}
-		return s
+func (a *Answer) cacheStatus() string {
+	s := "octopool; hit"
+	if a.why != "" {
+		s = "octopool; fwd=" + a.why
 	}
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return "octopool; fwd=bypass; fwd-status=" + strconv.Itoa(a.Upstream)
+	if a.why != "" && a.Upstream != 0 {
+		s += "; fwd-status=" + strconv.Itoa(a.Upstream)
 	}
-	return "octopool; fwd=method; fwd-status=" + strconv.Itoa(a.Upstream)
+	if a.Outcome == Fetched && a.tag != "" {
+		s += "; stored"
+	}
+	if a.collapsed {
+		s += "; collapsed"
+	}
+	if a.detail != "" {
+		s += "; detail=" + a.detail
+	}
+	return s
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"octopool/policy"
@@ -27,6 +28,8 @@ type Outcome string
 const (
 	Hit         Outcome = "hit"         // stored, and vouched for recently enough not to ask
 	Revalidated Outcome = "revalidated" // stored, and GitHub said it has not changed
+	Coalesced   Outcome = "coalesced"   // another's request, sent after this one came, brought it
+	Stale       Outcome = "stale"       // stored, and GitHub could not be asked
 	Fetched     Outcome = "fetched"     // GitHub sent it
 	Forwarded   Outcome = "forwarded"   // passed through: writes, GraphQL, git, files
 )
@@ -44,10 +47,19 @@ type Config struct {
 	Upstream http.RoundTripper
 
 	Log       *slog.Logger
-	Sent      func(Sent)    // told of every request to GitHub; may be nil
-	UserAgent string        // octopool's own name, sent with what is stored
-	FreshFor  time.Duration // serve without asking for this long; 0 is always ask
-	MaxEntry  int64         // larger bodies are passed on and not stored, bytes
+	Sent      func(Sent) // told of every request to GitHub; may be nil
+	UserAgent string     // octopool's own name, sent with what is stored
+	MaxEntry  int64      // larger bodies are passed on and not stored, bytes
+
+	FreshFor        time.Duration // serve without asking for this long; 0 is always ask
+	Fresh           []Freshness   // other times for some paths; the first that names one holds
+	StaleIfError    time.Duration // serve what was confirmed this long ago when GitHub gives no answer, or a 5xx
+	NegativeFor     time.Duration // take a 404 for granted for this long, for the credential that got it
+	GraphQLFreshFor time.Duration // serve the result of a GraphQL query without asking for this long
+
+	// ETagLists sends several validators at once where several are known. Whether GitHub
+	// reads such a list is not known; if it does not, each that is sent costs a point.
+	ETagLists bool
 }
 
 // Sent is one request that went to GitHub, whether or not its answer reached a client.
@@ -63,10 +75,20 @@ type Sent struct {
 type Exchange struct {
 	Config
 	now        func() time.Time
+	began      time.Time // what was written before, nobody remembers
 	validators validators
 	formulas   formulas
 	writes     writes
+	flights    flights
+	missing    *store.Memory // 404s, by whom they were told
+	queries    *store.Memory // results of GraphQL queries
 }
+
+// Bounds of what is kept in memory alone, in bytes.
+const (
+	missingKept = 8 << 20
+	queriesKept = 64 << 20
+)
 
 // New returns an exchange.
 func New(c Config) *Exchange {
@@ -76,8 +98,18 @@ func New(c Config) *Exchange {
 	if c.UserAgent == "" {
 		c.UserAgent = "octopool"
 	}
-	return &Exchange{Config: c, now: time.Now}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Exchange{
+		Config: c, now: time.Now, began: time.Now(),
+		missing: store.NewMemory(missingKept), queries: store.NewMemory(queriesKept),
+	}
 }
+
+// Wait returns when nothing that may be stored is under way. What a client has read to
+// its end may still be being stored.
+func (x *Exchange) Wait() { x.flights.wait() }
 
 // Do answers a request that policy has granted. What is asked is taken from the
 // grant, not from in: in gives the query, the headers and the body.
@@ -92,24 +124,24 @@ func (x *Exchange) Do(ctx context.Context, g policy.Grant, in *http.Request) (*A
 		return nil, err
 	}
 	r := g.Request()
+	var a *Answer
+	var err error
 	switch {
 	case g.Presents() != policy.Pooled:
 		return x.pass(ctx, g, in)
 	case r.Kind == policy.KindREST && isRateLimit(r):
 		return x.rateLimit(g, in), nil
 	case storable(r, in.Header):
-		a, err := x.revalidate(ctx, g, in)
-		if err != nil {
-			return nil, err
-		}
-		return x.conclude(g, in, a), nil
+		a, err = x.read(ctx, g, in)
+	case r.Kind == policy.KindGraphQL:
+		a, err = x.query(ctx, g, in)
 	default:
-		a, err := x.forward(ctx, g, in)
-		if err != nil {
-			return nil, err
-		}
-		return x.conclude(g, in, a), nil
+		a, err = x.forward(ctx, g, in)
 	}
+	if err != nil {
+		return nil, err
+	}
+	return x.conclude(g, in, a), nil
 }
 
 // Unreachable is returned when GitHub gave no answer.
@@ -121,69 +153,95 @@ type Unreachable struct {
 func (e *Unreachable) Error() string { return fmt.Sprintf("%s gave no answer: %v", e.Host, e.Err) }
 func (e *Unreachable) Unwrap() error { return e.Err }
 
-// revalidate is the whole story of one request whose answer may be stored.
-func (x *Exchange) revalidate(ctx context.Context, g policy.Grant, in *http.Request) (*Answer, error) {
-	key := keyOf(g.Request(), in)
-	known := views(x.Store.Lookup(key))
-	if view := x.fresh(g, known); view != nil {
-		if a, ok := x.stored(key, view, Hit); ok {
-			return a, nil
-		}
-	}
-	for {
-		lease, err := x.Pools.Lease(ctx, x.want(g, known))
-		if err != nil {
-			return nil, err
-		}
-		out := x.requestFor(ctx, g, key)
-		out.Header.Set("Authorization", lease.Authorization(g.Request().Kind))
-		offered := x.condition(out, key, known.offer(g.Pool(), lease.Credential()), lease)
-		resp, verdict, err := x.send(out, g.Request().Kind, lease)
-		if err != nil {
-			return nil, err
-		}
-		if verdict.Rejected { // not executed, and the next lease is of another credential
-			resp.Body.Close()
-			continue
-		}
-		a, err := x.conclusion(g, key, known, offered, lease, resp)
-		if err == nil && a == nil { // what was vouched for is gone from the store: ask for it
-			known = known.without(offered)
-			continue
-		}
-		if err == nil {
-			a.account(lease, verdict)
-		}
-		return a, err
-	}
-}
-
-// conclusion turns GitHub's answer to a request that offered a view (or none) into
-// ours. It is nil without an error when the view could no longer be read.
-func (x *Exchange) conclusion(g policy.Grant, key store.Key, all views, offered *store.Representation, lease *pool.Lease, resp *http.Response) (*Answer, error) {
-	if resp.StatusCode != http.StatusNotModified {
-		a := x.keep(g, key, all, lease, resp)
-		a.stale = offered != nil
+// read answers a request whose answer may be stored: from the store alone where that may
+// be, else with others that ask the same at the same moment.
+func (x *Exchange) read(ctx context.Context, g policy.Grant, in *http.Request) (*Answer, error) {
+	q := x.questionOf(g, in)
+	if a := x.fresh(g, q); a != nil {
 		return a, nil
 	}
-	resp.Body.Close()
-	if offered == nil {
-		return nil, &Unreachable{key.Host, errors.New("304 to a request without a condition")}
-	}
-	x.vouch(g, key, offered, lease, resp.Header)
-	a, ok := x.stored(key, offered, Revalidated)
-	if !ok {
-		x.Store.Drop(key, offered.Body)
-		return nil, nil
-	}
-	liven(a.Header, resp.Header)
-	a.Upstream = resp.StatusCode
-	return a, nil
+	return x.fly(ctx, q, wantsWhole(in), func(f *flight) error { return x.revalidate(f, g) })
 }
 
-// want says what a lease for a storable request is for.
-func (x *Exchange) want(g policy.Grant, all views) pool.Want {
-	w := pool.WantOf(g)
-	w.Affinity = func(credential string) int { return all.affinity(g.Pool(), credential) }
+// fly joins a flight. One that comes down by a bug of ours takes nobody else along.
+func (x *Exchange) fly(ctx context.Context, q question, whole bool, story func(*flight) error) (*Answer, error) {
+	return x.flights.join(ctx, q, whole, func(f *flight) (err error) {
+		defer func() {
+			if bug := recover(); bug != nil {
+				x.Log.Error("a bug", "panic", fmt.Sprint(bug), "stack", string(debug.Stack()))
+				err = errBug
+			}
+		}()
+		return story(f)
+	})
+}
+
+var errBug = errors.New("a bug of octopool's, see its log")
+
+// revalidate is the whole story of a question whose answer may be stored.
+func (x *Exchange) revalidate(f *flight, g policy.Grant) error {
+	if err := f.turn(); err != nil {
+		return err
+	}
+	if f.answered(func() *Answer { return x.fresh(g, f.question) }) {
+		return nil
+	}
+	q := x.lookUp(g, f.question)
+	q.known = x.candidates(q.key, q.own)
+	t := attempt{want: x.want(q)}
+	defer t.end()
+	for {
+		lease, err := x.Pools.Lease(f, t.want)
+		if err != nil {
+			return x.makeDo(f, q, &t, err)
+		}
+		q.with(lease, x.now())
+		if f.answered(func() *Answer { return x.recall(q) }) {
+			lease.Release()
+			return nil
+		}
+		out := x.requestFor(f, g, q.key)
+		out.Header.Set("Authorization", lease.Authorization(g.Request().Kind))
+		q.offered = x.condition(out, q.key, x.choose(q), lease)
+		f.depart(q.bringing())
+		resp, verdict, err := x.send(out, g.Request().Kind, lease)
+		q.verdict = verdict
+		switch {
+		case err == nil && verdict.NotCovered != nil:
+			resp.Body.Close()
+			return verdict.NotCovered
+		case err == nil && t.again(resp, verdict, lease):
+			f.land()
+		case err != nil || resp.StatusCode >= http.StatusInternalServerError:
+			return x.excuse(f, q, resp, err)
+		case resp.StatusCode != http.StatusNotModified:
+			q.verdict.Points += t.spent
+			x.keep(f, q, resp)
+			return nil
+		default:
+			resp.Body.Close()
+			if done, err := x.reuse(f, q, resp.Header); done || err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// makeDo answers when no credential is left to ask: with what GitHub said to one that
+// was, if that is an answer, or with why there is none.
+func (x *Exchange) makeDo(f *flight, q *inquiry, t *attempt, err error) error {
+	if t.aside == nil {
+		return err
+	}
+	q.lease, q.verdict = t.lease, t.verdict
+	q.verdict.Points = t.spent
+	x.keep(f, q, t.take())
+	return nil
+}
+
+// want says what a lease for an inquiry is for.
+func (x *Exchange) want(q *inquiry) pool.Want {
+	w := pool.WantOf(q.grant)
+	w.Affinity = func(credential string) int { return affinity(q.known, q.pool, credential) }
 	return w
 }

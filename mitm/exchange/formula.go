@@ -1,8 +1,11 @@
 package exchange
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -50,18 +53,36 @@ func formulaOf(vary []string) formula {
 // A request of ours carries Accept and Authorization always and Cookie never. An
 // empty authorization stands for a request without one.
 func (f formula) etag(accept, authorization string, body []byte) string {
-	h := sha256.New()
+	h := f.hash(accept, authorization)
+	h.Write(body)
+	return sum(h)
+}
+
+// hash is the digest that is an ETag once it has been given the body.
+func (f formula) hash(accept, authorization string) hash.Hash {
+	h := newHash()
 	if f&hashesAccept != 0 {
-		h.Write([]byte(accept))
+		io.WriteString(h, accept)
 		h.Write([]byte{':'})
 	}
 	if f&hashesAuthorization != 0 && authorization != "" {
-		h.Write([]byte(authorization))
+		io.WriteString(h, authorization)
 		h.Write([]byte{':'})
 	}
-	h.Write(body)
-	var sum [sha256.Size]byte
-	return hex.EncodeToString(h.Sum(sum[:0]))
+	return h
+}
+
+func newHash() hash.Hash { return sha256.New() }
+
+func sum(h hash.Hash) string {
+	var digest [sha256.Size]byte
+	return digits(h.Sum(digest[:0]))
+}
+
+// digits are a digest's, hexadecimal.
+func digits(digest []byte) string {
+	var text [2 * sha256.Size]byte
+	return string(text[:hex.Encode(text[:], digest)])
 }
 
 // opaqueTag is an ETag without its weakness and quotes; both are compared weakly
@@ -82,11 +103,12 @@ func (x *Exchange) FormulaChecks() (held, failed uint64) {
 	return x.formulas.held.Load(), x.formulas.failed.Load()
 }
 
-// check compares an answer's ETag with the formula and says whether it follows it.
+// check compares an answer's ETag with the one that the formula gives, without its quotes,
+// and says whether it is the same.
 // Resources whose ETag is known to be something else are not counted as failures:
 // the count is to tell when GitHub changes the formula.
-func (x *Exchange) check(key store.Key, f formula, etag, accept, authorization string, body []byte) bool {
-	if opaqueTag(etag) == f.etag(accept, authorization, body) {
+func (x *Exchange) check(key store.Key, etag, computed string) bool {
+	if opaqueTag(etag) == computed {
 		x.formulas.held.Add(1)
 		return true
 	}
@@ -94,7 +116,7 @@ func (x *Exchange) check(key store.Key, f formula, etag, accept, authorization s
 		return false
 	}
 	x.formulas.failed.Add(1)
-	if x.Log != nil && x.formulas.warned.CompareAndSwap(false, true) {
+	if x.formulas.warned.CompareAndSwap(false, true) {
 		x.Log.Warn("an ETag does not follow the formula; such answers are revalidated only as received",
 			"host", key.Host, "path", key.Path)
 	}
@@ -108,40 +130,36 @@ func knownOpaque(key store.Key, etag string) bool {
 		strings.HasSuffix(key.Path, ".diff") || strings.HasSuffix(key.Path, ".patch")
 }
 
-// condition makes a request conditional on a view, if there is one that the lease's
-// credential can be expected to vouch for, and returns that view.
-func (x *Exchange) condition(out *http.Request, key store.Key, view *store.Representation, lease *pool.Lease) *store.Representation {
-	if view == nil {
-		return nil
-	}
-	etag, ok := x.validator(key, view, out, lease)
-	if !ok {
-		return nil
-	}
-	out.Header.Set("If-None-Match", etag)
-	return view
-}
-
-// validator is the ETag that GitHub would give the view's bytes if this request asked
+// validator is the ETag that GitHub would give the candidate's bytes if this request asked
 // for them.
-func (x *Exchange) validator(key store.Key, view *store.Representation, out *http.Request, lease *pool.Lease) (string, bool) {
-	if view.Opaque {
-		return view.ETag, true
+func (x *Exchange) validator(key store.Key, c *candidate, out *http.Request, lease *pool.Lease) (string, bool) {
+	if c.Opaque {
+		return c.ETag, true
 	}
-	id := validatorID{body: view.Body, identity: lease.Identity(), accept: key.Accept, hashed: formula(view.Hashed)}
+	id := validatorID{body: c.Body, identity: lease.Identity(), accept: key.Accept, hashed: formula(c.Hashed)}
 	tag, ok := x.validators.load(id)
 	if !ok {
-		body, found := x.plain(key, view)
-		if !found {
+		if tag, ok = x.computed(c, out.Header.Get("Accept"), out.Header.Get("Authorization")); !ok {
 			return "", false
 		}
-		tag = formula(view.Hashed).etag(out.Header.Get("Accept"), out.Header.Get("Authorization"), body)
 		x.validators.store(id, tag)
 	}
-	if strings.HasPrefix(view.ETag, "W/") {
+	if strings.HasPrefix(c.ETag, "W/") {
 		return `W/"` + tag + `"`, true
 	}
 	return `"` + tag + `"`, true
+}
+
+// computed is what the formula makes of the candidate's bytes. It is false when they are not
+// to be had.
+func (x *Exchange) computed(c *candidate, accept, authorization string) (string, bool) {
+	body, ok := x.body(c)
+	if !ok {
+		return "", false
+	}
+	h := formula(c.Hashed).hash(accept, authorization)
+	err := plain(bytes.NewReader(body), c.Encoding, func(r io.Reader) error { _, err := io.Copy(h, r); return err })
+	return sum(h), err == nil
 }
 
 // validators remembers computed validators, so that a body is read and hashed once

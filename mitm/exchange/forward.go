@@ -19,33 +19,66 @@ const replayable = 1 << 20
 // GraphQL, git, LFS and files. Bodies stream both ways; only a small one of an API
 // request is held, to be sent again.
 func (x *Exchange) forward(ctx context.Context, g policy.Grant, in *http.Request) (*Answer, error) {
-	r := g.Request()
-	body, err := bodyOf(r.Kind, in)
+	body, err := bodyOf(g.Request().Kind, in)
 	if err != nil {
 		return nil, err
 	}
-	defer x.writing(r, body)()
+	return x.relay(ctx, g, in, body)
+}
+
+func (x *Exchange) relay(ctx context.Context, g policy.Grant, in *http.Request, b body) (*Answer, error) {
+	defer x.writing(g.Request(), b)()
+	resp, a, err := x.ask(ctx, g, x.outgoing(g, in, b), b, func() {})
+	if err != nil {
+		return nil, err
+	}
+	a.Body = resp.Body
+	return a, nil
+}
+
+// ask sends a request with a credential of the pool, and again with another when GitHub did
+// not execute it. It calls departing each time just before.
+func (x *Exchange) ask(ctx context.Context, g policy.Grant, out *http.Request, b body, departing func()) (*http.Response, *Answer, error) {
+	kind := g.Request().Kind
+	t := attempt{want: pool.WantOf(g)}
+	defer t.end()
+	if kind == policy.KindGraphQL {
+		t.want = aim(t.want, b, mayWrite(g.Request(), b))
+	}
 	for {
-		lease, err := x.Pools.Lease(ctx, pool.WantOf(g))
-		if err != nil {
-			return nil, err
+		lease, err := x.Pools.Lease(ctx, t.want)
+		if err != nil && t.aside == nil {
+			return nil, nil, err
 		}
-		out := x.outgoing(ctx, g, in, body)
-		out.Header.Set("Authorization", lease.Authorization(r.Kind))
-		resp, verdict, err := x.send(out, r.Kind, lease)
-		if err != nil {
-			return nil, err
+		if err != nil { // what GitHub said to one that was asked is an answer
+			resp := t.take()
+			a := passed(g, resp)
+			a.account(t.lease, t.verdict)
+			a.Spent = t.spent
+			return resp, a, nil
 		}
-		if verdict.Rejected {
+		out := out.Clone(ctx)
+		out.Body = b.open()
+		out.Header.Set("Authorization", lease.Authorization(kind))
+		departing()
+		resp, verdict, err := x.send(out, kind, lease)
+		if err != nil {
+			return nil, nil, err
+		}
+		switch {
+		case verdict.NotCovered != nil:
 			resp.Body.Close()
-			if body.once {
-				return nil, &pool.Cooling{Pool: g.Pool(), Until: x.now().Add(time.Second)}
-			}
+			return nil, nil, verdict.NotCovered
+		case verdict.Rejected && !verdict.Explains && b.once:
+			resp.Body.Close()
+			return nil, nil, &pool.Cooling{Pool: g.Pool(), Until: x.now().Add(time.Second)}
+		case !b.once && t.again(resp, verdict, lease):
 			continue
 		}
-		a := passed(resp)
+		a := passed(g, resp)
 		a.account(lease, verdict)
-		return a, nil
+		a.Spent += t.spent
+		return resp, a, nil
 	}
 }
 
@@ -58,7 +91,8 @@ func (x *Exchange) pass(ctx context.Context, g policy.Grant, in *http.Request) (
 		return nil, err
 	}
 	defer x.writing(g.Request(), body)()
-	out := x.outgoing(ctx, g, in, body)
+	out := x.outgoing(g, in, body).WithContext(ctx)
+	out.Body = body.open()
 	if g.Presents() == policy.Own {
 		out.Header["Authorization"] = in.Header["Authorization"]
 	}
@@ -66,26 +100,32 @@ func (x *Exchange) pass(ctx context.Context, g policy.Grant, in *http.Request) (
 	if err != nil {
 		return nil, err
 	}
-	a := passed(resp)
+	a := passed(g, resp)
+	a.Body = resp.Body
 	endToEnd(a.Header)
-	a.Header.Set("Cache-Status", a.cacheStatus(g.Request()))
+	a.Header.Set("Cache-Status", a.cacheStatus())
 	return a, nil
 }
 
-func passed(resp *http.Response) *Answer {
-	return &Answer{
-		Status: resp.StatusCode, Header: resp.Header, Body: resp.Body,
-		Outcome: Forwarded, Upstream: resp.StatusCode,
+// passed is GitHub's own answer to what is not stored, of which the body is yet to come.
+func passed(g policy.Grant, resp *http.Response) *Answer {
+	a := &Answer{
+		Status: resp.StatusCode, Header: resp.Header,
+		Outcome: Forwarded, Upstream: resp.StatusCode, why: "method",
 		encoding: resp.Header.Get("Content-Encoding"),
 	}
+	if m := g.Request().Method; m == http.MethodGet || m == http.MethodHead {
+		a.why = "bypass"
+	}
+	return a
 }
 
 // outgoing builds the request to GitHub from the client's: where it goes and by what
 // path is the grant's, headers are the client's less those of its connection, its
-// credential and its cookies.
-func (x *Exchange) outgoing(ctx context.Context, g policy.Grant, in *http.Request, b body) *http.Request {
+// credential and its cookies. The body is for the sender to open.
+func (x *Exchange) outgoing(g policy.Grant, in *http.Request, b body) *http.Request {
 	r := g.Request()
-	out := (&http.Request{
+	out := &http.Request{
 		Method:        r.Method,
 		URL:           upstreamURL(r, in.URL.RawQuery),
 		Proto:         "HTTP/1.1",
@@ -93,9 +133,8 @@ func (x *Exchange) outgoing(ctx context.Context, g policy.Grant, in *http.Reques
 		ProtoMinor:    1,
 		Header:        in.Header.Clone(),
 		Host:          r.Origin.Host,
-		Body:          b.open(),
 		ContentLength: b.length,
-	}).WithContext(ctx)
+	}
 	endToEnd(out.Header)
 	remove(out.Header, theClients)
 	if out.Header.Get("User-Agent") == "" {

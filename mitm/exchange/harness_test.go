@@ -58,9 +58,9 @@ func credentials(botToken string) []pool.Credential {
 
 // newGitHub has a public repository with a few issues and a private one, both open to
 // octo-bot; hubot sees the public one.
-func newGitHub(t *testing.T) *githubtest.Server {
+func newGitHub(t *testing.T, options ...githubtest.Option) *githubtest.Server {
 	t.Helper()
-	github := githubtest.New()
+	github := githubtest.New(options...)
 	t.Cleanup(github.Close)
 	github.AddUser("octo-bot", "ghp_bot", "ghp_renewed")
 	github.AddUser("hubot", "ghp_hubot")
@@ -108,6 +108,7 @@ func worldOf(t *testing.T, github *githubtest.Server, botToken string, settings 
 		set(&c)
 	}
 	w.x = New(c)
+	w.x.began = w.x.began.Add(-time.Minute) // or nothing is fresh for a second: vouching times are kept to the second
 	return w
 }
 

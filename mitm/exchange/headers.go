@@ -117,3 +117,27 @@ func refusedCoding(params string) bool {
 	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 	return err == nil && q == 0
 }
+
+// isJSON reports whether an answer is GitHub's usual JSON.
+func isJSON(h http.Header) bool {
+	media, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return strings.TrimSpace(media) == "application/json"
+}
+
+// insists reports whether a client wants nothing that GitHub has not just confirmed (RFC
+// 9111, sections 5.2.1.4 and 5.4).
+func insists(h http.Header) bool {
+	directives := h["Cache-Control"]
+	if len(directives) == 0 {
+		directives = h["Pragma"]
+	}
+	for _, line := range directives {
+		for item := range strings.SplitSeq(line, ",") {
+			switch strings.ToLower(strings.TrimSpace(item)) {
+			case "no-cache", "max-age=0":
+				return true
+			}
+		}
+	}
+	return false
+}

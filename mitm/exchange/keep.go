@@ -2,97 +2,215 @@ package exchange
 
 import (
 	"bytes"
-	"crypto/sha256"
+	"errors"
 	"io"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
-
-	"github.com/klauspost/compress/gzip"
+	"sync"
 
 	"octopool/policy"
-	"octopool/policy/pool"
 	"octopool/store"
 )
 
-// keep makes an answer of GitHub's answer, and stores it when it is a whole
-// representation with a validator. A body beyond MaxEntry is passed on as it comes.
-func (x *Exchange) keep(g policy.Grant, key store.Key, all views, lease *pool.Lease, resp *http.Response) *Answer {
-	a := &Answer{
-		Status: resp.StatusCode, Header: resp.Header, Body: resp.Body,
-		Outcome: Fetched, Upstream: resp.StatusCode,
-		encoding: resp.Header.Get("Content-Encoding"),
+// heldMost is how much of a body is held back until it is complete, since octopool's ETag
+// is a digest of the whole. GitHub has the whole when it sends the first byte, because its
+// own ETag is one too, and JSON is of no use in parts: what this delays is the way alone.
+// A longer body streams, without an ETag, and has one when it is asked for again.
+const heldMost = 256 << 10
+
+// An intake takes in the body of GitHub's answer, for those who share it to read while it
+// comes.
+type intake struct {
+	flight *flight
+	answer *Answer
+	from   io.ReadCloser
+	spool  *spool
+	most   int64 // more is not kept, bytes
+	size   int64 // of what has come
+	shown  bool  // to those who can read it while it comes
+	err    error // why no more comes; io.EOF at the end
+}
+
+var errTooLarge = errors.New("too large to keep")
+
+// take begins to take in an answer, of which most bytes are kept at most. It must be
+// closed.
+func take(f *flight, a *Answer, resp *http.Response, most int64) *intake {
+	size := max(resp.ContentLength, 0)
+	if size > most {
+		size = 0
 	}
-	etag := resp.Header.Get("Etag")
-	if resp.StatusCode != http.StatusOK || etag == "" || (a.encoding != "" && a.encoding != "gzip") || resp.ContentLength > x.MaxEntry {
-		return a
+	t := &intake{flight: f, answer: a, from: resp.Body, spool: newSpool(size), most: most}
+	a.spool = t.spool
+	if resp.ContentLength > heldMost {
+		t.show()
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, x.MaxEntry+1))
-	if err != nil || int64(len(body)) > x.MaxEntry {
-		a.Body = rest(body, err, resp.Body)
-		return a
+	return t
+}
+
+func (t *intake) show() {
+	t.shown = true
+	t.flight.show(t.answer)
+}
+
+// Read is for those who look at the body while it is passed on.
+func (t *intake) Read(p []byte) (int, error) {
+	if t.err != nil {
+		return 0, t.err
 	}
-	resp.Body.Close()
-	plain, ok := decoded(body, a.encoding, x.maxPlain())
+	n, err := t.from.Read(p)
+	t.err = err
+	t.size += int64(n)
+	t.spool.write(p[:n])
+	switch {
+	case t.size > t.most:
+		return n, errTooLarge
+	case t.size > heldMost && !t.shown:
+		t.show()
+	}
+	return n, err
+}
+
+// pass lets go of the answer: it is read by those who wait for it and not kept.
+func (t *intake) pass() {
+	t.flight.land()
+	t.flight.deliver(t.answer)
+	t.spool.pass()
+	t.most = math.MaxInt64
+	buffer := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(buffer)
+	for t.err == nil {
+		t.Read(buffer[:])
+	}
+	t.spool.finish(t.err)
+}
+
+// whole ends an answer that was kept and gives its body.
+func (t *intake) whole() []byte {
+	t.spool.finish(io.EOF)
+	body, _ := t.spool.body()
+	return body
+}
+
+// close is for when something went wrong as well: nobody waits for more for ever.
+func (t *intake) close() {
+	t.spool.finish(io.ErrUnexpectedEOF)
+	t.from.Close()
+}
+
+// buffers are for bodies on their way.
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// copied reads the body to its end, copies its plain form and gives the length of that. It
+// is false when the body cannot be kept.
+func (t *intake) copied(encoding string, most int64, to ...io.Writer) (size int64, ok bool) {
+	buffer := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(buffer)
+	err := plain(t, encoding, func(r io.Reader) (err error) {
+		size, err = io.CopyBuffer(io.MultiWriter(to...), io.LimitReader(r, most+1), buffer[:])
+		return err
+	})
+	return size, err == nil && size <= most && t.err == io.EOF
+}
+
+// storableAnswer reports whether GitHub's answer is a whole representation with a
+// validator, and not known to be too large to keep.
+func (x *Exchange) storableAnswer(resp *http.Response) bool {
+	encoding := resp.Header.Get("Content-Encoding")
+	return resp.StatusCode == http.StatusOK && resp.Header.Get("Etag") != "" &&
+		(encoding == "" || encoding == "gzip") && resp.ContentLength <= x.MaxEntry
+}
+
+// keep passes an answer on as it comes, and stores it once it is complete.
+func (x *Exchange) keep(f *flight, q *inquiry, resp *http.Response) {
+	a, etag := fetched(q, resp), resp.Header.Get("Etag")
+	keeps := x.storableAnswer(resp)
+	resp.Header.Del("Etag") // the credential's: octopool's own is another
+	t := take(f, a, resp, x.MaxEntry)
+	defer t.close()
+	if !keeps {
+		x.remember(q, t, resp)
+		t.pass()
+		return
+	}
+	f.brings()
+	follows := formulaOf(resp.Header.Values("Vary"))
+	tagged, body := follows.hash(q.key.Accept, q.lease.Authorization(policy.KindREST)), newHash()
+	size, ok := t.copied(a.encoding, x.maxPlain(), tagged, body)
 	if !ok {
-		a.Body = io.NopCloser(bytes.NewReader(body))
-		return a
+		t.pass()
+		return
 	}
-	f := formulaOf(resp.Header.Values("Vary"))
 	view := &store.Representation{
 		Header:   storedHeader(resp.Header),
 		ETag:     etag,
-		Hashed:   uint8(f),
-		Opaque:   !x.check(key, f, etag, key.Accept, lease.Authorization(g.Request().Kind), plain),
+		Hashed:   uint8(follows),
+		Opaque:   !x.check(q.key, etag, sum(tagged)),
 		Encoding: a.encoding,
-		Size:     int64(len(plain)),
-		Body:     sha256.Sum256(plain),
-		Stored:   x.now(),
+		Size:     size,
+		Stored:   q.by.At,
 	}
-	x.replace(key, all, view, store.Voucher{Pool: g.Pool(), Credential: lease.Credential(), At: x.now()}, body)
-	a.represent(view, body)
+	body.Sum(view.Body[:0])
+	whole := t.whole()
+	a.represent(view, whole)
+	f.deliver(a)
+	x.replace(q, view, whole)
+}
+
+// fetched is GitHub's own answer, of which the body is yet to come.
+func fetched(q *inquiry, resp *http.Response) *Answer {
+	a := &Answer{
+		Status: resp.StatusCode, Header: resp.Header,
+		Outcome: Fetched, Upstream: resp.StatusCode, why: uriMiss,
+		encoding: resp.Header.Get("Content-Encoding"),
+	}
+	if len(q.offered) > 0 {
+		a.why = q.offered[0].why
+	}
+	a.account(q.lease, q.verdict)
 	return a
 }
 
 // replace stores a view that a credential was sent. If the credential had vouched for
-// another, that one has changed, for all who shared it.
-func (x *Exchange) replace(key store.Key, all views, view *store.Representation, by store.Voucher, body []byte) {
-	for i := range all {
-		switch old := &all[i]; {
+// another, that one has changed, for all who shared it. Who vouched for the same bytes
+// still does, but for an opaque view only if it has the same ETag: the others know another.
+func (x *Exchange) replace(q *inquiry, view *store.Representation, body []byte) {
+	for i := range q.own {
+		switch old := &q.own[i]; {
 		case old.Body == view.Body:
-			view.Vouchers = slices.Clone(old.Vouchers)
-		case vouchedBy(old, by.Pool, by.Credential):
-			x.Store.Drop(key, old.Body)
+			if !view.Opaque || opaqueTag(old.ETag) == opaqueTag(view.ETag) {
+				view.Vouchers = slices.Clone(old.Vouchers)
+			}
+		case vouchedBy(old, q.by.Pool, q.by.Credential):
+			x.Store.Drop(q.key, old.Body)
 		}
 	}
-	view.Vouch(by)
-	x.Store.Put(key, view, body)
+	view.Vouch(q.by)
+	x.Store.Put(q.key, view, body)
 }
 
 // maxPlain bounds what a stored body may decompress to.
 func (x *Exchange) maxPlain() int64 { return 16 * x.MaxEntry }
 
-// plain reads a view's body, decompressed.
-func (x *Exchange) plain(key store.Key, view *store.Representation) ([]byte, bool) {
-	body, ok := x.Store.Body(key, view)
-	if !ok {
-		return nil, false
-	}
-	return decoded(body, view.Encoding, x.maxPlain())
+// represent makes an answer of a view.
+func (a *Answer) represent(view *store.Representation, body []byte) {
+	a.hold(body)
+	a.encoding = view.Encoding
+	a.plainSize = view.Size
+	a.tag = tagOf(view)
+	a.Header.Set("Content-Length", strconv.Itoa(len(body)))
 }
 
-// decoded is a body without its content coding. It is false when that cannot be
-// undone, or gives more than most bytes.
-func decoded(body []byte, encoding string, most int64) ([]byte, bool) {
-	if encoding == "" {
-		return body, true
+// stored is the answer that a view is. The view's header becomes the answer's.
+func stored(view *store.Representation, body []byte, outcome Outcome) *Answer {
+	a := &Answer{Status: http.StatusOK, Header: view.Header, Outcome: outcome}
+	if view.Encoding != "" {
+		a.Header.Set("Content-Encoding", view.Encoding)
 	}
-	z, err := gzip.NewReader(bytes.NewReader(body))
-	if err != nil {
-		return nil, false
-	}
-	plain, err := io.ReadAll(io.LimitReader(z, most+1))
-	return plain, err == nil && int64(len(plain)) <= most
+	a.represent(view, body)
+	return a
 }
 
 // rest is a body of which the beginning was read: what was read, then the error or
@@ -112,27 +230,3 @@ func rest(read []byte, err error, remaining io.ReadCloser) io.ReadCloser {
 type failed struct{ err error }
 
 func (f failed) Read([]byte) (int, error) { return 0, f.err }
-
-// represent makes an answer of a view.
-func (a *Answer) represent(view *store.Representation, body []byte) {
-	a.Body = io.NopCloser(bytes.NewReader(body))
-	a.encoding = view.Encoding
-	a.body = body
-	a.plainSize = view.Size
-	a.tag = tagOf(view)
-}
-
-// stored is the answer that a view is. It is false when its body is not to be had.
-func (x *Exchange) stored(key store.Key, view *store.Representation, outcome Outcome) (*Answer, bool) {
-	body, ok := x.Store.Body(key, view)
-	if !ok {
-		return nil, false
-	}
-	a := &Answer{Status: http.StatusOK, Header: view.Header.Clone(), Outcome: outcome}
-	a.represent(view, body)
-	if a.encoding != "" {
-		a.Header.Set("Content-Encoding", a.encoding)
-	}
-	a.Header.Set("Content-Length", strconv.Itoa(len(body)))
-	return a, true
-}

@@ -29,8 +29,7 @@ func storable(r policy.Request, h http.Header) bool {
 
 // isRateLimit reports whether the request asks for the state of the rate limits.
 func isRateLimit(r policy.Request) bool {
-	s := r.Path.Segments()
-	return len(s) == 1 && strings.EqualFold(s[0], "rate_limit") && !r.Write
+	return strings.EqualFold(strings.TrimSuffix(r.Path.String(), "/"), "/rate_limit") && !r.Write
 }
 
 // keyOf is what may colour a stored answer, and nothing else is sent for one. GitHub's

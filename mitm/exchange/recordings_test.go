@@ -66,9 +66,9 @@ func TestRealETags(t *testing.T) {
 		if r.AppJWT {
 			authorization = "Bearer of.some.jwt"
 		}
-		var x Exchange
+		x := New(Config{})
 		key := store.Key{Host: at.Host, Path: at.EscapedPath(), Accept: r.Accept}
-		got := x.check(key, formulaOf([]string{r.Vary}), r.ETag, r.Accept, authorization, []byte(r.Body))
+		got := x.check(key, r.ETag, formulaOf([]string{r.Vary}).etag(r.Accept, authorization, []byte(r.Body)))
 		if got != follows || got != r.Follows {
 			t.Errorf("%s, %s, %s as %s: the formula gives its ETag: %v", kind, r.Date, r.URL, r.Accept, got)
 		}

@@ -15,7 +15,7 @@ import (
 // Invariant 2: what is not in the key cannot colour an answer, so it is not sent.
 func TestAStorableRequestIsBuiltFromItsKeyAlone(t *testing.T) {
 	w := newWorld(t)
-	w.get(ci, labels+"?per_page=5",
+	w.get(ci, "/repos/acme/web/issues/1?per_page=5",
 		"User-Agent", "curl/8.0", "Cookie", "a=b", "X-Forwarded-For", "10.0.0.1", "Time-Zone", "Europe/Berlin",
 		"X-Github-Otp", "123", "If-Match", `"x"`, "Cache-Control", "no-cache", "X-Http-Method-Override", "DELETE",
 		"Accept", "application/vnd.github+json", "X-Github-Api-Version", "2022-11-28")

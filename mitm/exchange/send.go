@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"time"
@@ -50,4 +51,52 @@ func settle(lease *pool.Lease, resp *http.Response) pool.Verdict {
 		}
 	}
 	return lease.Settle(resp.StatusCode, resp.Header, words)
+}
+
+// An attempt is one request on its way from credential to credential, until one has an
+// answer.
+type attempt struct {
+	want pool.Want
+
+	// What GitHub answered to one that was asked, kept in case nobody has a better one.
+	aside   *http.Response
+	lease   *pool.Lease
+	verdict pool.Verdict
+
+	spent int // points, on answers that were not the last
+}
+
+// again reports whether another credential is to be asked, and takes care of the answer
+// if so.
+func (t *attempt) again(resp *http.Response, v pool.Verdict, lease *pool.Lease) bool {
+	switch {
+	case v.Elsewhere:
+		t.want.Except = append(t.want.Except, lease.Credential())
+	case v.Rejected: // not executed; perhaps it was another budget than was thought
+		t.want.Resource = cmp.Or(v.Resource, t.want.Resource)
+	default:
+		return false
+	}
+	t.spent += v.Points
+	if !v.Elsewhere && !v.Explains {
+		resp.Body.Close()
+		return true
+	}
+	t.end()
+	t.aside, t.lease, t.verdict = resp, lease, v
+	return true
+}
+
+// take hands the answer over that was put aside.
+func (t *attempt) take() *http.Response {
+	resp := t.aside
+	t.aside = nil
+	return resp
+}
+
+// end closes what was put aside and not taken.
+func (t *attempt) end() {
+	if resp := t.take(); resp != nil {
+		resp.Body.Close()
+	}
 }

@@ -15,48 +15,6 @@ import (
 // differ between users), so there can be several.
 type views []store.Representation
 
-// How much a credential is preferred for what is stored.
-const (
-	cannotVouch = iota // nothing stored could be confirmed by it
-	couldVouch         // a view follows the formula, so any credential may confirm it
-	hasVouched         // it was shown to be sent one of these views
-)
-
-// affinity says how likely a credential of the pool is to get a 304.
-func (v views) affinity(poolName, credential string) int {
-	view := v.offer(poolName, credential)
-	switch {
-	case view == nil:
-		return cannotVouch
-	case vouchedBy(view, poolName, credential):
-		return hasVouched
-	}
-	return couldVouch
-}
-
-// offer is the view to make a request with this credential conditional on: the one it
-// vouched for, else the latest that anybody did. An opaque view is offered only within
-// a pool that has vouched for it, since its validator proves nothing beyond.
-func (v views) offer(poolName, credential string) *store.Representation {
-	for i := range v {
-		if vouchedBy(&v[i], poolName, credential) {
-			return &v[i]
-		}
-	}
-	for i := range v {
-		if !v[i].Opaque || vouchedIn(&v[i], poolName) {
-			return &v[i]
-		}
-	}
-	return nil
-}
-
-// without is v less one view.
-func (v views) without(view *store.Representation) views {
-	gone := view.Body // view may be one of v, which moves
-	return slices.DeleteFunc(v, func(r store.Representation) bool { return r.Body == gone })
-}
-
 func vouchedBy(view *store.Representation, poolName, credential string) bool {
 	return slices.ContainsFunc(view.Vouchers, func(w store.Voucher) bool {
 		return w.Pool == poolName && w.Credential == credential
@@ -83,32 +41,101 @@ func vouchedAt(view *store.Representation, poolName string) time.Time {
 // read all the time does not write all the time.
 const vouchNoted = time.Minute
 
-// vouch records that GitHub has just confirmed a view, and merges what its 304 said
-// into the stored headers (RFC 9111, section 3.2).
-func (x *Exchange) vouch(g policy.Grant, key store.Key, view *store.Representation, lease *pool.Lease, h http.Header) {
-	now := x.now()
-	noted := now.Sub(vouchedAt(view, g.Pool())) < vouchNoted && vouchedBy(view, g.Pool(), lease.Credential())
-	changed := merge(view.Header, h)
-	if noted && !changed && x.FreshFor == 0 {
+// vouch records that GitHub has confirmed a view. One that has changed in more than that
+// is written down in any case.
+func (x *Exchange) vouch(q *inquiry, view *store.Representation, changed bool) {
+	noted := vouchNoted
+	if x.freshFor(q.grant.Request()) > 0 {
+		noted = 0
+	} else if x.StaleIfError > 0 {
+		noted = min(vouchNoted, x.StaleIfError/8)
+	}
+	if !changed && vouchedBy(view, q.by.Pool, q.by.Credential) && q.by.At.Sub(vouchedAt(view, q.by.Pool)) < noted {
 		return
 	}
-	view.Vouch(store.Voucher{Pool: g.Pool(), Credential: lease.Credential(), At: now})
-	x.Store.Touch(key, view)
+	view.Vouch(q.by)
+	x.Store.Touch(q.key, view)
 }
 
-// fresh is a view that may be served without asking GitHub; nil when there is none. It
-// must have been vouched for in this pool, recently enough and after the last write to
-// its repository. What speaks of the credential itself is always asked for.
-func (x *Exchange) fresh(g policy.Grant, all views) *store.Representation {
-	if x.FreshFor <= 0 || pool.Identity(g.Request()) {
+// A Freshness is how long answers to some requests are served without asking GitHub.
+type Freshness struct {
+	Paths policy.Scope
+	For   time.Duration
+}
+
+// freshFor is how long an answer to r is served without asking. What speaks of the
+// credential itself is always asked for.
+func (x *Exchange) freshFor(r policy.Request) time.Duration {
+	if pool.Identity(r) {
+		return 0
+	}
+	for _, f := range x.Fresh {
+		if f.Paths.Allows(r) {
+			return f.For
+		}
+	}
+	return x.FreshFor
+}
+
+// since is a view that a credential of the question's pool has vouched for less than so
+// long ago, and after the last write to its repository; nil when there is none.
+func (x *Exchange) since(g policy.Grant, asked question, all views, long time.Duration) *store.Representation {
+	if long <= 0 || len(all) == 0 {
 		return nil
 	}
 	now, written := x.now(), x.writes.last(g.Request())
 	for i := range all {
-		at := vouchedAt(&all[i], g.Pool())
-		if now.Sub(at) < x.FreshFor && at.After(written) {
+		if at := vouchedAt(&all[i], asked.pool); now.Sub(at) < long && at.After(written) {
 			return &all[i]
 		}
 	}
 	return nil
+}
+
+// fresh answers from the store alone, if it may; else it is nil. What was vouched for in an
+// earlier life of the store may have been written to since.
+func (x *Exchange) fresh(g policy.Grant, asked question) *Answer {
+	long := min(x.freshFor(g.Request()), x.now().Sub(x.began))
+	if long <= 0 || asked.strict {
+		return nil
+	}
+	q := x.lookUp(g, asked)
+	return x.unasked(q, x.since(g, asked, q.own, long), Hit)
+}
+
+// excuse answers for a GitHub that gave no answer, or one that it is at fault itself: with
+// what is stored, if that may be.
+func (x *Exchange) excuse(f *flight, q *inquiry, resp *http.Response, err error) error {
+	var a *Answer
+	if !q.strict && !pool.Identity(q.grant.Request()) {
+		a = x.unasked(q, x.since(q.grant, q.question, q.own, x.StaleIfError), Stale)
+	}
+	switch {
+	case a == nil && err != nil:
+		return err
+	case a == nil:
+		x.keep(f, q, resp)
+		return nil
+	case err == nil:
+		resp.Body.Close()
+		a.Upstream = resp.StatusCode
+	}
+	a.why, a.detail = stale, "stale-if-error"
+	a.account(q.lease, q.verdict)
+	f.deliver(a)
+	return nil
+}
+
+// unasked is the answer that a view is without GitHub's word.
+func (x *Exchange) unasked(q *inquiry, view *store.Representation, outcome Outcome) *Answer {
+	if view == nil {
+		return nil
+	}
+	body, ok := x.Store.Body(q.key, view)
+	if !ok {
+		return nil
+	}
+	a := stored(view, body, outcome)
+	a.age(x.now().Sub(vouchedAt(view, q.pool)))
+	return a
 }

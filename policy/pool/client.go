@@ -168,3 +168,14 @@ func (p *Pools) Audience(pool, name string) string {
 	}
 	return pool
 }
+
+// Payer is who pays for a client's requests where that is not its pool alone: the client
+// itself, if it has an allowance of its own, and "" else.
+func (p *Pools) Payer(name string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.client(name).bounded() {
+		return name
+	}
+	return ""
+}
