@@ -13,6 +13,8 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"octopool/mitm/exchange"
+	"octopool/policy"
+	"octopool/policy/pool"
 )
 
 // meters are the counters of one proxy. Labels come from closed vocabularies: names of
@@ -130,6 +132,14 @@ func (m *meters) request(w *record, method, route string, took time.Duration) {
 func (m *meters) sent(s exchange.Sent) {
 	m.toGitHub.of(sentLabels{cmp.Or(s.Credential, "-"), cmp.Or(s.Resource, "-"), strconv.Itoa(s.Status)}).Inc()
 	m.gitTook.of(string(s.Kind)).Update(s.Took.Seconds())
+}
+
+// asked counts a request that the pools sent for themselves: what it cost is no client's.
+func (m *meters) asked(a pool.Asked) {
+	m.sent(exchange.Sent{Kind: policy.KindREST, Credential: a.Credential, Resource: a.Resource, Status: a.Status, Took: a.Took})
+	if a.Resource != "" {
+		m.spent.of(pointLabels{"-", a.Resource}).Add(a.Points)
+	}
 }
 
 func (m *meters) refused(client, reason string) { m.refusals.of(refusedLabels{client, reason}).Inc() }

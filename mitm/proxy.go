@@ -96,6 +96,7 @@ func New(c Config) *Proxy {
 			p.origins[o.Host] = o
 		}
 	}
+	c.Pools.Watch(p.meters.asked)
 	p.exchange = exchange.New(exchange.Config{
 		Store: c.Store, Pools: c.Pools, Upstream: p.upstream, Log: c.Log,
 		UserAgent: c.UserAgent, MaxEntry: c.MaxEntry,

@@ -46,7 +46,8 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	}
 	upstream := mitm.NewUpstream(s.GitHubs)
 	of := s.Pools()
-	of.Transport, of.UserAgent, of.Log = upstream, "octopool/"+Version(), log
+	userAgent := "octopool/" + Version()
+	of.Transport, of.UserAgent, of.Log = upstream, userAgent+" (pool)", log
 	pools, err := pool.New(of)
 	if err != nil {
 		return nil, err
@@ -79,7 +80,7 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	}
 	proxy := mitm.New(mitm.Config{
 		GitHubs: s.GitHubs, Upstream: upstream, Authority: authority, Policy: rules, Pools: pools, Store: stored,
-		Egress: s.Egress, Log: log, UserAgent: of.UserAgent,
+		Egress: s.Egress, Log: log, UserAgent: userAgent,
 		MaxEntry: s.Cache.MaxEntry,
 		FreshFor: s.Cache.FreshFor, Fresh: s.Cache.Fresh, StaleIfError: s.Cache.StaleIfError,
 		NegativeFor: s.Cache.NegativeFor, GraphQLFreshFor: s.Cache.GraphQLFreshFor,

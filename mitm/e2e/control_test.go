@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,9 +40,9 @@ func (h *house) verbs() map[string]verb {
 	seen := 0 // how much of GitHub's log the session has been shown; sessions ask one thing at a time
 	news := func() []githubtest.Seen {
 		all := h.github.Seen()
-		fresh := all[seen:]
+		fresh := slices.Clone(all[seen:])
 		seen = len(all)
-		return fresh
+		return slices.DeleteFunc(fresh, func(one githubtest.Seen) bool { return isPools(one.Header) })
 	}
 	silent := func(do func(words []string) error) verb {
 		return func(_ *http.Request, words []string) (string, error) { return "", do(words) }
@@ -119,6 +120,10 @@ func (h *house) verbs() map[string]verb {
 		},
 	}
 }
+
+// isPools reports whether octopool's pool asks for itself whose a token is. It does so once
+// for each token, at a moment that no session can know.
+func isPools(h http.Header) bool { return strings.HasSuffix(h.Get("User-Agent"), "(pool)") }
 
 // told is a request in a line: without the query, which may be signed.
 func told(one githubtest.Seen) string {

@@ -84,6 +84,9 @@ func (g *gate) intercept(w http.ResponseWriter, r *http.Request) bool {
 			open, half = g.open, g.half
 			g.held++
 		}
+		if isPools(r.Header) {
+			return
+		}
 		if g.left--; g.left == 0 {
 			last = g.last
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,12 +32,19 @@ func (p *Pools) identify(ctx context.Context, c *credential) {
 	auth := c.token.auth
 	c.principal.rest.lose(1, p.now())
 	p.mu.Unlock()
-	login, id, h, err := p.user(ctx, p.GitHubs[c.GitHub].API, auth)
+	began := time.Now()
+	login, id, resp, err := p.user(ctx, p.GitHubs[c.GitHub].API, auth)
+	r, told := ReportFrom(resp.Header)
+	asked := Asked{Credential: c.Name, Status: resp.StatusCode}
+	if told {
+		asked.Resource, asked.Points = cmp.Or(r.Resource, "core"), 1
+	}
+	p.tell(asked, began)
 	p.mu.Lock()
 	defer p.unlock()
 	now := p.now()
 	c.identifying = false
-	if r, ok := ReportFrom(h); ok && err == nil {
+	if told && err == nil {
 		c.principal.budget(cmp.Or(r.Resource, "core")).learn(r, now)
 	}
 	if err != nil {
@@ -59,33 +67,33 @@ func (p *Pools) identify(ctx context.Context, c *credential) {
 	p.dispatch(now)
 }
 
-// user is whose a token is.
-func (p *Pools) user(ctx context.Context, api string, auth *authorization) (login string, id int64, h http.Header, err error) {
+// user is whose a token is. The response is GitHub's, read and closed; without an answer
+// it is empty.
+func (p *Pools) user(ctx context.Context, api string, auth *authorization) (login string, id int64, resp *http.Response, err error) {
+	resp = &http.Response{Header: http.Header{}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, api+"/user", nil)
 	if err != nil {
-		return "", 0, nil, err
+		return "", 0, resp, err
 	}
 	r.Header.Set("Accept", "application/vnd.github+json")
 	r.Header.Set("User-Agent", p.UserAgent)
 	r.Header.Set("Authorization", auth.bearer)
-	resp, err := p.Transport.RoundTrip(r)
+	answer, err := p.Transport.RoundTrip(r)
 	if err != nil {
-		return "", 0, nil, err
+		return "", 0, resp, err
 	}
-	defer resp.Body.Close()
+	defer answer.Body.Close()
 	var user struct {
 		Login string `json:"login"`
 		ID    int64  `json:"id"`
 	}
 	const enough = 64 << 10
-	err = json.NewDecoder(io.LimitReader(resp.Body, enough)).Decode(&user)
+	err = json.NewDecoder(io.LimitReader(answer.Body, enough)).Decode(&user)
 	switch {
-	case resp.StatusCode != http.StatusOK:
-		return "", 0, resp.Header, fmt.Errorf("GET /user: %s", resp.Status)
-	case err != nil:
-		return "", 0, resp.Header, err
-	case user.ID == 0:
-		return "", 0, resp.Header, fmt.Errorf("GET /user: no id")
+	case answer.StatusCode != http.StatusOK:
+		err = fmt.Errorf("GET /user: %s", answer.Status)
+	case err == nil && user.ID == 0:
+		err = errors.New("GET /user: no id")
 	}
-	return user.Login, user.ID, resp.Header, nil
+	return user.Login, user.ID, answer, err
 }

@@ -75,6 +75,7 @@ type Pools struct {
 	numbers    map[string]string // owners of what is asked for by number
 	heard      map[taker][4]int  // what other octopools have taken of the paces
 	queue      queue
+	watch      func(Asked)
 	notes      []note // to be logged when mu is released
 }
 

@@ -2,6 +2,8 @@ package pool
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -43,6 +45,46 @@ func (p *Pools) Run(ctx context.Context) {
 			timer.Stop()
 		}
 	}
+}
+
+// Asked is one request that pools sent to GitHub for themselves.
+type Asked struct {
+	Credential string
+	Resource   string // "" where none of a credential's budgets was touched
+	Status     int    // 0 when there was no answer
+	Points     int
+	Took       time.Duration
+}
+
+// Watch has told called for every request that the pools send for themselves. It must be
+// called before Run.
+func (p *Pools) Watch(told func(Asked)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watch = told
+}
+
+// tell tells of a request, after it.
+func (p *Pools) tell(a Asked, began time.Time) {
+	p.mu.Lock()
+	told := p.watch
+	p.mu.Unlock()
+	if told != nil {
+		a.Took = time.Since(began)
+		told(a)
+	}
+}
+
+// statusOf is the status of an App's answer.
+func statusOf(err error, fine int) int {
+	refused, ok := errors.AsType[*installation.Refused](err)
+	switch {
+	case err == nil:
+		return fine
+	case ok:
+		return refused.Status
+	}
+	return 0
 }
 
 // wake tells Run that there may be something to do.
@@ -100,6 +142,7 @@ func (p *Pools) due() (todo []func(context.Context), next time.Time) {
 
 // ask asks for an App's installations, or for the one there is to be.
 func (p *Pools) ask(ctx context.Context, a *app) {
+	began := time.Now()
 	var known []installation.Installation
 	var err error
 	if a.App.Installation != 0 {
@@ -109,6 +152,7 @@ func (p *Pools) ask(ctx context.Context, a *app) {
 	} else {
 		known, err = a.signer.Installations(ctx)
 	}
+	p.tell(Asked{Credential: a.Name, Status: statusOf(err, http.StatusOK)}, began)
 	p.mu.Lock()
 	defer p.unlock()
 	now := p.now()
@@ -121,7 +165,9 @@ func (p *Pools) mint(ctx context.Context, c *credential, s *slot) {
 	p.mu.Lock()
 	narrowed := s.narrowing.of(c.account)
 	p.mu.Unlock()
+	began := time.Now()
 	t, err := c.app.signer.Mint(ctx, c.id, narrowed)
+	p.tell(Asked{Credential: c.Name, Status: statusOf(err, http.StatusCreated)}, began)
 	p.mu.Lock()
 	defer p.unlock()
 	now := p.now()

@@ -35,4 +35,4 @@ curl -s -I -o /dev/null -u ":$OPS" https://api.github.com/repos/acme/api
 github cost
 
 # octopool's own count is GitHub's.
-curl -s "$ADMIN/metrics" | grep -E '^octopool_points_(spent|saved)_total' | sort
+curl -s "$ADMIN/metrics" | grep -E '^octopool_points_(spent|saved)_total' | grep -v 'client="-"' | sort
