@@ -35,6 +35,7 @@ func (p *Pools) identify(ctx context.Context, c *credential) {
 	began := time.Now()
 	login, id, resp, err := p.user(ctx, p.GitHubs[c.GitHub].API, auth)
 	r, told := ReportFrom(resp.Header)
+	told = told && resp.StatusCode != http.StatusUnauthorized // that is our address's budget
 	asked := Asked{Credential: c.Name, Status: resp.StatusCode}
 	if told {
 		asked.Resource, asked.Points = cmp.Or(r.Resource, "core"), 1
