@@ -244,9 +244,7 @@ func (p *Proxy) notSpent(w *record, h http.Header) {
 		return
 	}
 	b := p.Pools.Budget(pool.Want{GitHub: w.asked.Origin.GitHub, Pool: w.pool, Client: w.client, Resource: resource})
-	b.Remaining = max(b.Remaining, 1)
-	b.Limit = max(b.Limit, b.Used+b.Remaining)
-	b.Tell(h, resource)
+	b.NotSpent().Tell(h, resource)
 }
 
 // connectRefusal is the answer to a CONNECT that is turned away. Tools show little of

@@ -108,7 +108,11 @@ func (x *Exchange) conclude(g policy.Grant, in *http.Request, a *Answer) *Answer
 	if a.Resource != "" {
 		w := pool.WantOf(g)
 		w.Resource = a.Resource
-		x.Pools.Budget(w).Tell(a.Header, a.Resource)
+		b := x.Pools.Budget(w)
+		if a.Status == http.StatusForbidden || a.Status == http.StatusTooManyRequests {
+			b = b.NotSpent() // a limit of GitHub's would not have come so far
+		}
+		b.Tell(a.Header, a.Resource)
 	}
 	a.Header.Set("Cache-Status", a.cacheStatus())
 	unreadable := a.encoding == "gzip" && !acceptsGzip(in.Header)

@@ -23,6 +23,14 @@ func (b Budget) Tell(h http.Header, resource string) {
 	h.Set("X-Ratelimit-Resource", resource)
 }
 
+// NotSpent is the budget with something left. Tools take any 403 with nothing remaining for a
+// rate limit (go-github and octokit, by their source), so one that is none tells this.
+func (b Budget) NotSpent() Budget {
+	b.Remaining = max(b.Remaining, 1)
+	b.Limit = max(b.Limit, b.Used+b.Remaining)
+	return b
+}
+
 // Budget is what may still be spent on a want's resource by all credentials in service of
 // its pool together, or what is left of its client's allowance if that is less: what
 // clients are told in place of one credential's headers. Its reset is the first at which
