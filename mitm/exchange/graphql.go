@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"encoding/json"
 	"regexp"
 
@@ -9,10 +10,14 @@ import (
 
 // aim adds to a want for a GraphQL request what its document tells: whether it may be a
 // mutation, and the account it is about. Whose an id is that it names instead cannot be
-// seen; [pool.Verdict.Elsewhere] is for that.
+// seen; [pool.Verdict.Elsewhere] is for that. A query that does not speak of its viewer
+// need not stay with one credential: budgets would be left over elsewhere.
 func aim(w pool.Want, b body, mutates bool) pool.Want {
 	w.Write, w.Creates = mutates, mutates
 	w.Owner = ownerIn(b.held)
+	if !mutates && !b.once && !bytes.Contains(b.held, []byte("viewer")) {
+		w.Steady = ""
+	}
 	return w
 }
 

@@ -195,6 +195,19 @@ func TestPagesOfAnInstallation(t *testing.T) {
 	}
 }
 
+// What may be read by number with any credential may be changed with one only: it is found.
+func TestAWriteByNumberFindsItsAccount(t *testing.T) {
+	in := newInstalled(t)
+	id := regexp.MustCompile(`"id":(\d+)`).FindStringSubmatch(in.get(ci, "/repos/globex/open").body)
+	for range 4 { // whoever was asked first
+		in.get(ci, "/repositories/"+id[1])
+		a, err := in.ask(ci, http.MethodPost, "/repositories/"+id[1]+"/issues", `{"title":"x"}`)
+		if err != nil || a.Status != http.StatusCreated || a.Credential != "app.globex" {
+			t.Errorf("%d by %s, %v", a.Status, a.Credential, err)
+		}
+	}
+}
+
 // A query goes to the account that its variables name; one that names an id goes to who
 // knows it.
 func TestQueriesFindTheirAccount(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -226,6 +227,7 @@ func TestByNumber(t *testing.T) {
 		w.Number = fmt.Sprint("repositories/", id)
 		path := "/" + w.Number
 		g.want("first", g.do(w, "GET", path), "app.globex 200")
+		g.want("again", g.do(w, "GET", path), "app.globex 200") // by now acme has been asked as well
 		before := len(g.Seen())
 		g.want("again", g.do(w, "GET", path), "app.globex 200")
 		if n := len(g.Seen()) - before; n != 1 {
@@ -302,9 +304,10 @@ func TestARenewalThatFails(t *testing.T) {
 		g.Install(app, "acme")
 		g.open(Config{Credentials: []Credential{appOf("app", app, 0)}})
 		g.want("at first", g.do(owned("acme"), "GET", "/repos/acme/web"), "app.acme 200")
-		broken := true
+		var broken atomic.Bool
+		broken.Store(true)
 		g.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
-			if broken && strings.HasSuffix(r.URL.Path, "/access_tokens") {
+			if broken.Load() && strings.HasSuffix(r.URL.Path, "/access_tokens") {
 				w.WriteHeader(http.StatusBadGateway)
 				return true
 			}
@@ -321,7 +324,7 @@ func TestARenewalThatFails(t *testing.T) {
 		if s := g.Standings()[0]; s.Up || s.Reason == "" {
 			t.Errorf("%+v", s)
 		}
-		broken = false
+		broken.Store(false)
 		time.Sleep(time.Minute)
 		g.want("mended", g.do(owned("acme"), "GET", "/repos/acme/web"), "app.acme 200")
 	})

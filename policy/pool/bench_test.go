@@ -24,7 +24,7 @@ func crowd(b *testing.B, n int) (*Pools, http.Header) {
 
 // A lease for a read that anybody may do, settled with a 304.
 func BenchmarkLease(b *testing.B) {
-	for _, n := range []int{1, 10, 100} {
+	for _, n := range []int{4, 10, 100, 500} {
 		want := Want{GitHub: "github.com", Pool: "default", Resource: "core", Owner: "acme", Affinity: func(string) int { return 1 }}
 		once := func(b *testing.B, p *Pools, h http.Header) {
 			l, err := p.Lease(b.Context(), want)
@@ -55,7 +55,7 @@ func BenchmarkLease(b *testing.B) {
 
 // A lease for a write, which looks for the credential that its client belongs to.
 func BenchmarkLeaseSteady(b *testing.B) {
-	for _, n := range []int{1, 10, 100} {
+	for _, n := range []int{4, 10, 100, 500} {
 		b.Run(fmt.Sprint("credentials=", n), func(b *testing.B) {
 			p, _ := crowd(b, n)
 			want := Want{GitHub: "github.com", Pool: "default", Resource: "core", Owner: "acme", Steady: "ci"}
@@ -73,7 +73,7 @@ func BenchmarkLeaseSteady(b *testing.B) {
 
 // What a client is told of its pool with each answer.
 func BenchmarkBudget(b *testing.B) {
-	for _, n := range []int{1, 10, 100} {
+	for _, n := range []int{4, 10, 100, 500} {
 		b.Run(fmt.Sprint("credentials=", n), func(b *testing.B) {
 			p, _ := crowd(b, n)
 			b.ReportAllocs()

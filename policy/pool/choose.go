@@ -1,10 +1,7 @@
 package pool
 
 import (
-	"cmp"
 	"context"
-	"hash/fnv"
-	"slices"
 	"time"
 )
 
@@ -62,11 +59,8 @@ func (p *Pools) Lease(ctx context.Context, w Want) (*Lease, error) {
 	}
 	members := p.members[member{w.GitHub, w.Pool}]
 	p.mu.Unlock()
-	var room [16]rank
-	r := request{want: &w, members: members, ranks: slices.Grow(room[:0], len(members))}
-	for _, c := range members {
-		r.ranks = append(r.ranks, w.rank(c)) // not under the lock: affinity is the caller's
-	}
+	r := request{want: w}
+	r.order(members) // not under the lock: affinity is the caller's
 	l, waiting, err := p.arrive(&r)
 	if waiting != nil {
 		return p.wait(ctx, waiting)
@@ -94,12 +88,29 @@ func (p *Pools) arrive(r *request) (*Lease, *waiter, error) {
 	return nil, p.enqueue(r, now), nil
 }
 
-// A request is a want and the credentials there are for it.
+// A request is a want and the credentials there are for it. It has room for the ranks of a
+// few, so that a request that is served at once needs no memory.
 type request struct {
-	want    *Want
+	want    Want
 	client  *client
 	members []*credential
-	ranks   []rank // of members
+	few     [16]rank // of the first members
+	more    []rank   // of the others
+}
+
+// order ranks the credentials there are for a request.
+func (r *request) order(members []*credential) {
+	r.members, r.more = members, make([]rank, max(0, len(members)-len(r.few)))
+	for i, c := range members {
+		*r.rank(i) = r.want.rank(c)
+	}
+}
+
+func (r *request) rank(i int) *rank {
+	if i < len(r.few) {
+		return &r.few[i]
+	}
+	return &r.more[i-len(r.few)]
 }
 
 // try leases the best of the credentials that can serve now. When none can, it says when
@@ -117,12 +128,13 @@ func (p *Pools) try(r *request, now time.Time) (*Lease, hope) {
 // What is another account's is asked only where nobody covers the owner. A steady want
 // whose credential is merely busy waits for it.
 func (p *Pools) find(r *request, now time.Time) (*credential, *slot, hope) {
-	w := r.want
+	w := &r.want
 	if at := r.client.busy(w, now); at.there {
 		return nil, nil, at
 	}
 	var best *credential
-	var bestRank rank
+	var bestRank *rank
+	var bestPace float64 // points per second until the reset
 	var bestHope, h hope
 	reached := outside
 	for i, c := range r.members {
@@ -133,17 +145,24 @@ func (p *Pools) find(r *request, now time.Time) (*credential, *slot, hope) {
 		if far > reached { // what was found is another account's
 			reached, best, h = far, nil, hope{}
 		}
+		ahead, rank := 1, r.rank(i)
+		if best != nil {
+			ahead = rank.compare(bestRank)
+		}
+		if ahead < 0 {
+			continue
+		}
 		b := c.principal.budget(w.Resource)
+		pace := b.paceAt(now)
+		if ahead == 0 && pace <= bestPace {
+			continue
+		}
 		o, at := p.hurdle(c, b, r, now)
 		if o > engaged || o == engaged && w.Steady == "" {
 			h.add(at)
 			continue
 		}
-		rank := r.ranks[i]
-		rank.pace = b.paceAt(now)
-		if best == nil || rank.above(bestRank) {
-			best, bestRank, bestHope = c, rank, at
-		}
+		best, bestRank, bestPace, bestHope = c, rank, pace, at
 	}
 	switch {
 	case best != nil && bestHope.there: // the steady one is busy
@@ -173,7 +192,7 @@ const (
 // hurdle is what keeps c from serving a request, and when it may be over. For want of a
 // token one is asked for. b is the budget that pays.
 func (p *Pools) hurdle(c *credential, b *budget, r *request, now time.Time) (obstacle, hope) {
-	w := r.want
+	w := &r.want
 	if !c.up(now) {
 		return unfit, at(c.retry)
 	}
@@ -236,10 +255,10 @@ func (c *client) busy(w *Want, now time.Time) hope {
 // take reserves c's point. One request at a time finds out whether a credential that
 // GitHub refused is known again: the others find it out of service as before.
 func (p *Pools) take(c *credential, s *slot, r *request, now time.Time) *Lease {
-	w := r.want
+	w := &r.want
 	l := &Lease{
 		pools: p, c: c, client: r.client, slot: s, auth: s.auth, principal: c.principal,
-		resource: w.Resource, owner: w.Owner, number: w.Number, beyond: c.reach(w, r.client) == beyond,
+		resource: w.Resource, owner: w.Owner, number: w.Number, sought: len(w.Except) > 0, beyond: c.reach(w, r.client) == beyond,
 	}
 	c.principal.budget(w.Resource).reserve()
 	c.principal.enter(w, now)
@@ -256,54 +275,4 @@ func (p *Pools) take(c *credential, s *slot, r *request, now time.Time) *Lease {
 		l.recheck, c.retry = true, now.Add(recheckAfter)
 	}
 	return l
-}
-
-// A rank orders the credentials that could serve a want.
-type rank struct {
-	app      bool
-	steady   uint64
-	affinity int
-	pace     float64 // points per second until the reset
-}
-
-// rank is all of a credential's rank that does not change with time.
-func (w *Want) rank(c *credential) rank {
-	r := rank{app: w.App && c.app != nil}
-	if w.Steady != "" {
-		r.steady = rendezvous(w.Steady, c.Name)
-	}
-	if w.Affinity != nil {
-		r.affinity = w.Affinity(c.Name)
-	}
-	return r
-}
-
-func (r rank) above(o rank) bool {
-	if r.app != o.app {
-		return r.app
-	}
-	return cmp.Or(
-		cmp.Compare(r.steady, o.steady),
-		cmp.Compare(r.affinity, o.affinity),
-		cmp.Compare(r.pace, o.pace),
-	) > 0
-}
-
-// rendezvous is highest-random-weight hashing: each caller has an order of all
-// credentials that does not change when one of them comes or goes.
-func rendezvous(caller, credential string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(caller))
-	h.Write([]byte{0})
-	h.Write([]byte(credential))
-	return mix(h.Sum64())
-}
-
-// mix is the last step of MurmurHash3. Without it the last letter of a name hardly
-// reaches FNV's high bits, and of bot-1, bot-2 and bot-3 one would get half of all
-// callers.
-func mix(h uint64) uint64 {
-	h = (h ^ h>>33) * 0xff51afd7ed558ccd
-	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
-	return h ^ h>>33
 }

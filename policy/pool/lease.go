@@ -1,8 +1,8 @@
 package pool
 
 import (
+	"bytes"
 	"net/http"
-	"strings"
 	"time"
 
 	"octopool/policy"
@@ -20,6 +20,7 @@ type Lease struct {
 	resource  string // "" when the request spends nothing
 	owner     string // whose it is about, as far as is known
 	number    string
+	sought    bool // others have been asked for it before, and did not see it
 	beyond    bool // owner is none of the credential's
 	recheck   bool // its answer says whether the credential is in service again
 	ended     bool // guarded by pools.mu
@@ -228,17 +229,22 @@ func (p *principal) strike(h http.Header, now time.Time) {
 // place takes in what the answer says of where things are.
 func (l *Lease) place(a answer, body []byte, v *Verdict) {
 	notThere := a.status == http.StatusNotFound && !v.Rejected
+	notHere := notThere || a.status == http.StatusForbidden && !v.Rejected && bytes.Contains(body, []byte(notTheInstallations))
 	switch {
 	case l.blind() && a.status == http.StatusOK && !v.Rejected:
 		v.Elsewhere = foundNothing(body)
 	case notThere && l.beyond:
 		v.NotCovered = &NotCovered{l.c.Pool, l.owner}
-	case notThere && l.owner == "" && l.number != "":
+	case notHere && l.owner == "" && l.number != "":
 		v.Elsewhere = l.c.app != nil
-	case a.status < http.StatusBadRequest && l.owner == "" && l.number != "" && l.c.account != "":
-		l.pools.remember(l.number, l.c.account)
+	case a.status < http.StatusBadRequest && l.sought && l.owner == "" && l.number != "" && l.c.account != "":
+		l.pools.remember(l.number, l.c.account) // others do not see it, so it is not just public
 	}
 }
+
+// notTheInstallations is how GitHub refuses an installation what it may not change, such as
+// another account's public repository.
+const notTheInstallations = "Resource not accessible by integration"
 
 // remember notes whom a number stands for.
 func (p *Pools) remember(number, owner string) {
@@ -246,5 +252,5 @@ func (p *Pools) remember(number, owner string) {
 	if len(p.numbers) >= most {
 		clear(p.numbers)
 	}
-	p.numbers[strings.ToLower(number)] = owner
+	p.numbers[number] = owner
 }

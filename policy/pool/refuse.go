@@ -71,7 +71,7 @@ func (e *Overspent) Error() string {
 
 // whyNone explains why no credential could be leased; p.mu is held.
 func (p *Pools) whyNone(r *request, now time.Time) error {
-	w := r.want
+	w := &r.want
 	switch {
 	case w.Resource != "" && r.client.spentAt(now):
 		b := r.client.standing(now)

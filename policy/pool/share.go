@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -52,7 +53,7 @@ func (p *Pools) Share(ctx context.Context, b Board) {
 // knowledge is what one octopool knows, as the others are told.
 type knowledge struct {
 	Principals  []principalState       `json:"principals"`
-	Credentials map[string]refusal     `json:"credentials"`
+	Credentials map[string]refusal     `json:"credentials"` // by identity
 	Clients     map[string]clientState `json:"clients"`
 }
 
@@ -104,7 +105,7 @@ func (p *Pools) told() knowledge {
 	}
 	for _, c := range p.all {
 		if !c.up(now) && !c.hearsay {
-			s.Credentials[c.Name] = refusal{c.down, c.retry.Unix()}
+			s.Credentials[c.identity()] = refusal{c.down, c.retry.Unix()}
 		}
 	}
 	for _, c := range p.clients {
@@ -139,8 +140,8 @@ func (p *Pools) hear(others map[string][]byte) {
 		for _, t := range s.Principals {
 			p.hearPrincipal(member, t, now)
 		}
-		for name, r := range s.Credentials {
-			p.hearRefusal(name, r, now)
+		for identity, r := range s.Credentials {
+			p.hearRefusal(identity, r, now)
 		}
 		for name, t := range s.Clients {
 			c := p.client(name)
@@ -184,14 +185,26 @@ func (p *Pools) hearPrincipal(member string, t principalState, now time.Time) {
 }
 
 // hearRefusal takes a credential out of service that another octopool found refused.
-func (p *Pools) hearRefusal(name string, r refusal, now time.Time) {
-	i := slices.IndexFunc(p.all, func(c *credential) bool { return c.Name == name })
+func (p *Pools) hearRefusal(identity string, r refusal, now time.Time) {
 	retry := time.Unix(r.Retry, 0)
-	if i < 0 || p.all[i].down != "" || !now.Before(retry) || retry.Sub(now) > recheckAfter+time.Minute {
+	if !now.Before(retry) || retry.Sub(now) > recheckAfter+time.Minute {
 		return
 	}
-	p.takeDown(p.all[i], r.Reason, now)
-	p.all[i].retry, p.all[i].hearsay = retry, true
+	for _, c := range p.all {
+		if c.down == "" && c.identity() == identity {
+			p.takeDown(c, r.Reason, now)
+			c.retry, c.hearsay = retry, true
+		}
+	}
+}
+
+// identity is what every octopool knows a credential by, whatever each calls it. A new token
+// under an old name is another credential.
+func (c *credential) identity() string {
+	if c.app != nil {
+		return fmt.Sprintf("%s installation %d", c.GitHub, c.id)
+	}
+	return fmt.Sprintf("%s token %x", c.GitHub, c.token.auth.identity)
 }
 
 // A taker is a member that takes places of a principal.

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"octopool/policy"
 )
 
 // A table is a board in memory.
@@ -90,6 +92,33 @@ func TestWhatOneLearnedAllKnow(t *testing.T) {
 		w.Affinity = func(credential string) int { return map[string]int{"b": 1}[credential] }
 		if l := mustLease(t, two, w); l.Credential() != "b" {
 			t.Errorf("after the silence %s was leased: %+v", l.Credential(), two.Standings())
+		}
+	})
+}
+
+// A credential is its token, not its name: while one octopool of several has a new token
+// already, and the others go on being refused with the old one, it can serve.
+func TestANewTokenUnderTheSameName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tab, again := fleet(t, 2, Config{}, "bot")
+		renewed := bubble(t, Config{Credentials: []Credential{{Name: "bot", GitHub: "github.com", Pool: "default", Token: policy.NewSecret("ghp_new")}}})
+		renamed := bubble(t, Config{Credentials: []Credential{{Name: "robot", GitHub: "github.com", Pool: "default", Token: policy.NewSecret("ghp_bot")}}})
+		ctx, stop := context.WithCancel(context.Background())
+		var sharing sync.WaitGroup
+		sharing.Go(func() { renewed.Share(ctx, seat{tab, "renewed"}) })
+		sharing.Go(func() { renamed.Share(ctx, seat{tab, "renamed"}) })
+		t.Cleanup(func() {
+			stop()
+			sharing.Wait()
+		})
+		mustLease(t, again[0], by("ci")).Settle(401, bare(), []byte(badCredentials))
+		time.Sleep(heard)
+		mustLease(t, renewed, by("ci")).Release()
+		for _, p := range []*Pools{again[1], renamed} {
+			if l, err := p.Lease(t.Context(), by("ci")); err == nil {
+				t.Errorf("%s was leased, whose token was refused", l.Credential())
+				l.Release()
+			}
 		}
 	})
 }
@@ -197,7 +226,7 @@ func TestWithoutTheBoard(t *testing.T) {
 // What makes no sense on the board does no harm.
 func FuzzHear(f *testing.F) {
 	f.Add([]byte(`{"principals":[{"known":["github.com user 1"],"cooling":99999999999,"in_flight":-5,"taken":[1,2,3,4]}],"clients":{"ci":{"used":-1}}}`))
-	f.Add([]byte(`{"credentials":{"a":{"reason":"x","retry":9223372036854775807}}}`))
+	f.Add(fmt.Appendf(nil, `{"credentials":{"github.com token %x":{"reason":"x","retry":9223372036854775807}}}`, authorize(policy.NewSecret("ghp_a")).identity))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		w := newWorld(t, named("a", "b")...)
 		for range 2 {

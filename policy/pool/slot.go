@@ -21,7 +21,7 @@ type slot struct {
 
 const (
 	// A token is not leased in its last seconds: the request has to arrive.
-	lastSeconds = 30 * time.Second
+	tooLate = 30 * time.Second
 	// renewAhead is how long before its end a token is renewed, if it is in use.
 	renewAhead = 15 * time.Minute
 	// A token that has not been leased for so long is not in use.
@@ -43,7 +43,7 @@ func (c *credential) slot(n *narrowing) *slot {
 
 // usable reports whether the token can be presented to GitHub.
 func (s *slot) usable(now time.Time) bool {
-	return s.auth != nil && (s.expires.IsZero() || now.Add(lastSeconds).Before(s.expires))
+	return s.auth != nil && (s.expires.IsZero() || now.Add(tooLate).Before(s.expires))
 }
 
 // due is when the token has to be made or renewed; zero when it has not. One that is not

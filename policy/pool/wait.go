@@ -65,9 +65,9 @@ type queue struct {
 // enqueue queues a request, behind those of its client. A client that was not waiting
 // starts where all others are: it has no turns saved up.
 func (p *Pools) enqueue(r *request, now time.Time) *waiter {
-	own := *r.want // r lives on its caller's stack
+	own := *r // r lives on its caller's stack
 	w := &waiter{
-		request:  &request{want: &own, client: r.client, members: r.members, ranks: slices.Clone(r.ranks)},
+		request:  &own,
 		deadline: now.Add(p.MaxWait),
 		served:   make(chan served, 1),
 	}
@@ -149,7 +149,7 @@ type lane struct {
 }
 
 func (w *waiter) lane() lane {
-	a := w.want
+	a := &w.want
 	return lane{a.GitHub, a.Pool, a.Client, a.Owner, a.Resource, a.Steady, strings.Join(a.Except, " "), a.Write, a.Creates, a.App}
 }
 
@@ -208,10 +208,7 @@ func (p *Pools) refreshMembers(r *request) {
 	if slices.Equal(members, r.members) {
 		return
 	}
-	r.members, r.ranks = members, r.ranks[:0]
-	for _, c := range members {
-		r.ranks = append(r.ranks, r.want.rank(c))
-	}
+	r.order(members)
 }
 
 // setAlarm sets the timer.
