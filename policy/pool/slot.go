@@ -43,7 +43,7 @@ func (c *credential) slot(n *narrowing) *slot {
 
 // usable reports whether the token can be presented to GitHub.
 func (s *slot) usable(now time.Time) bool {
-	return s.auth != nil && (s.expires.IsZero() || now.Add(tooLate).Before(s.expires))
+	return s.auth != nil && (s.expires.IsZero() || now.Before(s.before(tooLate)))
 }
 
 // due is when the token has to be made or renewed; zero when it has not. One that is not
@@ -59,12 +59,18 @@ func (s *slot) due(now time.Time) time.Time {
 	case s.ending(now) && now.Sub(s.used) > idleAfter:
 		return time.Time{}
 	}
-	return later(s.expires.Add(-renewAhead), s.retry)
+	return later(s.before(renewAhead), s.retry)
 }
 
 // ending reports whether the token should be renewed if it is in use.
 func (s *slot) ending(now time.Time) bool {
-	return !s.expires.IsZero() && !now.Add(renewAhead).Before(s.expires)
+	return !s.expires.IsZero() && !now.Before(s.before(renewAhead))
+}
+
+// before is so long before the token's end, but not before three quarters of its life are
+// over: GitHub's tokens live for an hour, but who would rely on that.
+func (s *slot) before(long time.Duration) time.Time {
+	return s.expires.Add(-min(long, s.expires.Sub(s.made)/4))
 }
 
 // backOff is how long to wait after so many failures in a row.
