@@ -74,23 +74,23 @@ type Badger struct {
 	open    sync.RWMutex // held for reading while db is used, since Badger unmaps its files on Close
 	closed  bool         // guarded by open
 	closing sync.Once
-	stop    chan struct{} // closed to end housekeeping
-	stopped chan struct{} // closed when it has ended
 	writers sync.WaitGroup
+	stop    chan struct{}  // closed to end housekeeping
+	house   sync.WaitGroup // of that
 
-	// Held for reading by a write, of which there is one at a time for a URL, and
-	// for writing by housekeeping when it counts or deletes.
-	writing sync.RWMutex
+	// In this order:
+	tidying  sync.Mutex   // held by whoever makes room
+	scanning sync.Mutex   // held by an iterator that lasts
+	writing  sync.RWMutex // for reading by a write, of which there is one at a time for a URL; for writing by housekeeping that changes what there is
+	reading  sync.RWMutex // for reading by a lookup; for writing when nothing may be read (see unmap)
 
-	// Held for reading by a lookup, and for writing when nothing may be read (see unmap).
-	reading sync.RWMutex
-
-	tidying sync.Mutex    // held by whoever makes room, or needs long
 	counted bool          // guarded by tidying: the index knows of all that is stored
-	calls   chan struct{} // has room for one call for housekeeping
+	calls   chan struct{} // for housekeeping
 	used    atomic.Int64  // bytes on disk when they were last counted
 	grown   atomic.Int64  // bytes written since
-	mapped  atomic.Int64  // bytes that reads and writes brought into memory since unmap
+
+	growing chan struct{} // for keepUnmapped
+	mapped  atomic.Int64  // bytes of files, at most, that came into memory since it was last at work
 
 	evictions atomic.Uint64
 }
@@ -140,6 +140,7 @@ func (b *Badger) Body(k Key, r *Representation) (body []byte, ok bool) {
 		})
 	})
 	if ok {
+		b.mapping(int64(len(body)))
 		b.index.use(viewID(key[:]), b.now())
 	}
 	return body, ok

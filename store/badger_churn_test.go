@@ -14,7 +14,7 @@ import (
 // time are there to the end.
 func TestBadgerKeepsToItsBytes(t *testing.T) {
 	const maxBytes = 64 << 20
-	for _, size := range []int{4 << 10, 200 << 10} {
+	for _, size := range []int{16 << 10, 200 << 10} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			dir, c := t.TempDir(), newClock()
 			s := openBadgerWith(t, dir, BadgerOptions{TTL: 1000 * time.Hour, MaxBytes: maxBytes}, c.now, freeOn)

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/dgraph-io/badger/v4"
 )
 
 // Whatever is found in its place, a store opens, warns once and keeps what it
@@ -94,6 +92,11 @@ func TestBadgerMovesDamagedFilesAside(t *testing.T) {
 		"value log cut off":      {truncate("*.vlog", 0.5), true},
 		"value log of no length": {truncate("*.vlog", 0), true},
 		"value log garbled":      {garble("*.vlog"), false},
+		"a new value log of no length": {func(t *testing.T, dir string) {
+			if err := os.WriteFile(filepath.Join(dir, "000099.vlog"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, true},
 		"memory log of no length": {func(t *testing.T, dir string) {
 			if err := os.WriteFile(filepath.Join(dir, "00099.mem"), nil, 0o600); err != nil {
 				t.Fatal(err)
@@ -148,6 +151,9 @@ func TestBadgerMovesDamagedFilesAside(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}
+			if strings.Contains(log.String(), emptyFile) {
+				t.Error(log.String())
+			}
 			aside := glob(t, filepath.Dir(dir), "store.broken-*")
 			if warned := strings.Contains(log.String(), "moved aside"); warned == tt.kept || (len(aside) == 0) != tt.kept {
 				t.Errorf("aside: %q, log: %s", aside, log.String())
@@ -163,153 +169,4 @@ func glob(t *testing.T, dir, pattern string) []string {
 		t.Fatal(err)
 	}
 	return names
-}
-
-func TestBadgerReturnsErrorsOfThePlace(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := OpenBadger(filepath.Join(file, "store"), BadgerOptions{}); err == nil {
-		t.Error("opened below a file")
-	}
-}
-
-// A record that was damaged, is of another version or belongs elsewhere is a
-// miss, and the other views of its key are not affected.
-func TestBadgerMissesWhatIsNotItsOwn(t *testing.T) {
-	sound := (&record{key: aKey, rep: *answer("x", noon)}).append(nil)
-	other := record{key: aKey, rep: *answer("x", noon)}
-	other.key.Path = "/collision"
-	damaged := bytes.Clone(sound)
-	damaged[20]++
-	newer := bytes.Clone(sound)
-	newer[0]++
-	otherView := (&record{key: aKey, rep: *answer("y", noon)}).append(nil)
-	for name, tt := range map[string]struct {
-		record []byte
-		errors uint64
-	}{
-		"damaged":         {damaged, 1},
-		"empty":           {nil, 1},
-		"another version": {newer, 0},
-		"another key":     {other.append(nil), 0},
-		"another view":    {otherView, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := openBadger(t, t.TempDir())
-			put(s, aKey, "sound", noon)
-			put(s, aKey, "x", noon)
-			overwrite(t, s, keyOf(recordKey, aKey, answer("x", noon).Body), tt.record)
-			wantViews(t, s, aKey, "sound")
-			if got := s.Stats().Errors; got != tt.errors {
-				t.Errorf("%d errors, want %d", got, tt.errors)
-			}
-			put(s, aKey, "x", noon)
-			wantViews(t, s, aKey, "x", "sound")
-		})
-	}
-}
-
-func TestBadgerMissesDamagedBody(t *testing.T) {
-	s := openBadger(t, t.TempDir())
-	r := put(s, aKey, "body", noon)
-	key := keyOf(bodyKey, aKey, r.Body)
-	stored := appendBody(nil, r.Body, "", []byte("body"))
-	for name, value := range map[string][]byte{
-		"torn":          stored[:len(stored)-1],
-		"flipped":       append(bytes.Clone(stored[:len(stored)-1]), 'z'),
-		"another's":     appendBody(nil, Digest{1}, "", []byte("body")),
-		"of nothing":    nil,
-		"newer version": append([]byte{recordVersion + 1}, stored[1:]...),
-	} {
-		overwrite(t, s, key, value)
-		if body, ok := s.Body(aKey, r); ok {
-			t.Errorf("%s: %q", name, body)
-		}
-	}
-	put(s, aKey, "body", noon)
-	wantViews(t, s, aKey, "body")
-
-	s.outbox.settle()
-	if err := s.db.Update(func(txn *badger.Txn) error { return txn.Delete(key[:]) }); err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := s.Body(aKey, r); ok || len(s.Lookup(aKey)) != 1 {
-		t.Error("a record without its body is found by Lookup and missed by Body")
-	}
-}
-
-func overwrite(t *testing.T, s *Badger, key [keySize]byte, value []byte) {
-	t.Helper()
-	s.outbox.settle()
-	if err := s.db.Update(func(txn *badger.Txn) error { return txn.Set(key[:], value) }); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Of what was moved aside the last few are kept.
-func TestBadgerKeepsFewDamagedStores(t *testing.T) {
-	parent := t.TempDir()
-	dir := filepath.Join(parent, "store")
-	c := newClock()
-	for day := range 6 {
-		c.set(time.Duration(day) * 24 * time.Hour)
-		if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, []byte{byte(day)}, 0o600)); err != nil {
-			t.Fatal(err)
-		}
-		s := openBadgerWith(t, dir, BadgerOptions{}, c.now, freeOn)
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var kept []byte
-	for _, name := range glob(t, parent, "store.broken-*") {
-		content, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		kept = append(kept, content...)
-	}
-	if !bytes.Equal(kept, []byte{3, 4, 5}) {
-		t.Errorf("kept those of days %v", kept)
-	}
-}
-
-// A store that was written by another version of this package is emptied without a word.
-func TestBadgerOfAnotherVersion(t *testing.T) {
-	for name, version := range map[string][]byte{"older": {recordVersion - 1}, "newer": {recordVersion + 1}, "none": nil} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			s := openBadger(t, dir)
-			put(s, aKey, "x", noon)
-			s.outbox.settle()
-			if err := s.db.Update(func(txn *badger.Txn) error {
-				if version == nil {
-					return txn.Delete([]byte{versionKey})
-				}
-				return txn.Set([]byte{versionKey}, version)
-			}); err != nil {
-				t.Fatal(err)
-			}
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
-			var log bytes.Buffer
-			for _, want := range [][]string{nil, {"y"}} { // emptied once
-				s, err := OpenBadger(dir, BadgerOptions{TTL: time.Hour, Log: slog.New(slog.NewTextHandler(&log, nil))})
-				if err != nil {
-					t.Fatal(err)
-				}
-				wantViews(t, s, aKey, want...)
-				put(s, aKey, "y", noon)
-				if err := s.Close(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if log.Len() > 0 || len(glob(t, filepath.Dir(dir), "*.broken-*")) > 0 {
-				t.Error(log.String())
-			}
-		})
-	}
 }

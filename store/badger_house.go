@@ -61,7 +61,7 @@ func (b *Badger) makeRoom(w *write) error {
 	grown := b.grown.Load()
 	free := b.free(b.dir)
 	if grown > b.limits.step() || free < b.limits.spare {
-		b.call()
+		call(b.calls)
 	}
 	if free < b.limits.spare/2 {
 		return errNoSpace
@@ -80,7 +80,6 @@ func (b *Badger) makeRoom(w *write) error {
 
 // keepHouse counts, and gives disk back, until Close.
 func (b *Badger) keepHouse() {
-	defer close(b.stopped)
 	b.use("count", func() error {
 		b.tidying.Lock()
 		defer b.tidying.Unlock()
@@ -94,9 +93,6 @@ func (b *Badger) keepHouse() {
 		case <-b.stop:
 			return
 		case <-b.calls:
-			if b.mapped.Load() > maxMapped {
-				b.use("unmapping", b.unmap)
-			}
 			switch now := b.now(); {
 			case b.grown.Load() > b.limits.step():
 				b.use("housekeeping", func() error { return b.tidy(false) })

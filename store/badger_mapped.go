@@ -4,10 +4,10 @@ import "path/filepath"
 
 const (
 	// maxMapped is how much of the value log may be in the process's memory.
-	maxMapped = 48 << 20
-	// perRead is what of it a read may bring there: the pages around what is read, which
-	// the system maps too, of a record and of a body.
-	perRead = 128 << 10
+	maxMapped = 64 << 20
+	// perRead is what a read may bring there besides what is read: the pages around it,
+	// which the system maps too.
+	perRead = 64 << 10
 )
 
 // Badger maps all of the value log, and so all of it that was ever read or written counts as
@@ -16,20 +16,36 @@ const (
 // emptied from time to time; what was mapped stays in the system's cache.
 //
 // A mapping must not end meanwhile, for its addresses could be another's then: of value log
-// files mappings begin and end in writes, housekeeping and at the end of lookups, all
-// of which are kept out. (Tables come and go in Badger's own time. They stay mapped.)
+// files mappings begin and end in writes, when they are rewritten and at the end of
+// iterators, all of which are kept out. (Tables come and go in Badger's own time. They
+// stay mapped.)
 
-// unmap empties the mapping, unless there is housekeeping, which may last.
-func (b *Badger) unmap() error {
-	if !b.tidying.TryLock() {
-		return nil
+// keepUnmapped empties the mapping whenever it has grown by maxMapped, until Close.
+func (b *Badger) keepUnmapped() {
+	left := int64(0) // of all mapped files, when it was emptied last
+	for {
+		select {
+		case <-b.stop:
+			return
+		case <-b.growing:
+			b.mapped.Store(max(0, mappedFiles()-left))
+			if b.mapped.Load() < maxMapped || !b.scanning.TryLock() {
+				continue
+			}
+			b.use("unmapping", b.unmap)
+			b.scanning.Unlock()
+			left = mappedFiles()
+			b.mapped.Store(0)
+		}
 	}
-	defer b.tidying.Unlock()
+}
+
+// unmap empties the mapping. It is called with scanning held.
+func (b *Badger) unmap() error {
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	b.reading.Lock()
 	defer b.reading.Unlock()
-	b.mapped.Store(0)
 	dir, err := filepath.EvalSymlinks(b.dir)
 	if err != nil {
 		return err
@@ -45,7 +61,7 @@ func (b *Badger) unmap() error {
 // mapping takes account of so many bytes that may have been mapped.
 func (b *Badger) mapping(bytes int64) {
 	if b.mapped.Add(bytes) > maxMapped {
-		b.call()
+		call(b.growing)
 	}
 }
 
@@ -59,10 +75,10 @@ func (b *Badger) read(kind string, f func() error) {
 	})
 }
 
-// call has housekeeping look whether there is something to do.
-func (b *Badger) call() {
+// call wakes who waits for calls, which has room for one.
+func call(calls chan<- struct{}) {
 	select {
-	case b.calls <- struct{}{}:
+	case calls <- struct{}{}:
 	default:
 	}
 }

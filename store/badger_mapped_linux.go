@@ -7,6 +7,19 @@ import (
 	"syscall"
 )
 
+// mappedFiles is how much of mapped files is in the memory of this process, in bytes.
+func mappedFiles() int64 {
+	sizes, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	var all, resident, shared int64
+	if _, err := fmt.Sscan(string(sizes), &all, &resident, &shared); err != nil {
+		return 0
+	}
+	return shared * int64(os.Getpagesize())
+}
+
 // dropMapped takes the pages of mapped files from the memory of this process. The system
 // maps them again, from its cache, when they are used.
 func dropMapped(file func(name string) bool) error {

@@ -36,7 +36,7 @@ func TestBadgerStaysSmallInMemory(t *testing.T) {
 			}
 		}
 	}
-	until(t, "the mapping is emptied", func() bool { return mappedOf(t, dir) < 64<<20 })
+	until(t, "the mapping is emptied", func() bool { return mappedOf(t, dir) < maxMapped*5/4 })
 }
 
 // mappedOf is what of the value log in dir is in this process's memory, in bytes.

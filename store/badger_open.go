@@ -51,8 +51,8 @@ func openWith(dir string, o BadgerOptions, now func() time.Time, free func(dir s
 		free:     free,
 		failures: newFailures(o.Log, now),
 		stop:     make(chan struct{}),
-		stopped:  make(chan struct{}),
 		calls:    make(chan struct{}, 1),
+		growing:  make(chan struct{}, 1),
 	}
 	var err error
 	if b.db, err = b.openDir(); err != nil {
@@ -63,7 +63,8 @@ func openWith(dir string, o BadgerOptions, now func() time.Time, free func(dir s
 	for _, queue := range b.outbox.queues {
 		b.writers.Go(func() { b.deliver(queue) })
 	}
-	go b.keepHouse()
+	b.house.Go(b.keepHouse)
+	b.house.Go(b.keepUnmapped)
 	return b, nil
 }
 
@@ -74,7 +75,7 @@ func (b *Badger) Close() (err error) {
 		b.outbox.close()
 		b.writers.Wait()
 		close(b.stop)
-		<-b.stopped
+		b.house.Wait()
 		b.open.Lock()
 		defer b.open.Unlock()
 		b.closed = true
@@ -122,11 +123,10 @@ func (b *Badger) tryOpen() (db *badger.DB, err error) {
 		return nil, err
 	}
 	// A process that is killed when it has just made a file leaves it empty, which is an
-	// error, worded thus. Badger fills it in before it says so, for each in turn: the
-	// value log's and one of memory.
+	// error. There may be two: the value log's and one of memory.
 	for range 3 {
 		db, err = badger.Open(badgerOptions(b.dir, b.limits).WithLogger(badgerLog{b.failures}))
-		if err == nil || !strings.Contains(err.Error(), "Create a new file") {
+		if err == nil || !strings.Contains(err.Error(), emptyFile) {
 			break
 		}
 	}
@@ -142,6 +142,9 @@ func (b *Badger) tryOpen() (db *badger.DB, err error) {
 	}
 	return db, nil
 }
+
+// emptyFile is how Badger words that it has found an empty file, and filled it in.
+const emptyFile = "Create a new file"
 
 // openSpace is what must be free on the disk for Badger to open: it writes a few
 // files then, and does not live to tell of a full disk (see makeRoom).

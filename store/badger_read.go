@@ -38,21 +38,21 @@ func (b *Badger) scan(txn *badger.Txn, prefix []byte, most int, wanted func(key 
 	return views, nil
 }
 
-// record reads the record of one view; nil if there is none.
-func (b *Badger) record(txn *badger.Txn, k Key, d Digest) (*record, error) {
+// record reads the record of one view, and how long it is; nil if there is none.
+func (b *Badger) record(txn *badger.Txn, k Key, d Digest) (*record, int64, error) {
 	key := keyOf(recordKey, k, d)
 	item, err := txn.Get(key[:])
 	if errors.Is(err, badger.ErrKeyNotFound) {
-		return nil, nil
+		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	rec := new(record)
 	if found, err := b.decode(item, rec); !found || rec.key != k {
-		return nil, err
+		return nil, 0, err
 	}
-	return rec, nil
+	return rec, item.ValueSize(), nil
 }
 
 // decode decodes item into rec and says whether it is a record in its own place.

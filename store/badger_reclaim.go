@@ -25,7 +25,7 @@ func (b *Badger) reclaim() error {
 			if ratio < 0.5 && onDisk(b.dir) < b.limits.target() {
 				return nil
 			}
-			err := b.db.RunValueLogGC(ratio)
+			err := b.rewrite(ratio)
 			if errors.Is(err, badger.ErrNoRewrite) {
 				break
 			}
@@ -35,6 +35,15 @@ func (b *Badger) reclaim() error {
 		}
 	}
 	return nil
+}
+
+// rewrite rewrites the file of the value log that has most garbage, if that is this part of it,
+// and holds up writes meanwhile: a file is small, and Badger has had keys that were deleted
+// at that moment come back.
+func (b *Badger) rewrite(ratio float64) error {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	return b.db.RunValueLogGC(ratio)
 }
 
 // compact compacts all there is. Flatten leaves the newest tables alone when there are

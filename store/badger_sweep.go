@@ -39,6 +39,8 @@ func (b *Badger) sweep(v verdict) error {
 		}
 		return nil
 	}
+	b.scanning.Lock()
+	defer b.scanning.Unlock()
 	err := b.db.View(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{recordKey}, AllVersions: true})
 		defer it.Close()
@@ -97,8 +99,8 @@ func (b *Badger) forget(views []doomed) (int, error) {
 func (b *Badger) Purge(match func(Key) bool) (purged int) {
 	b.outbox.settle()
 	b.use("purge", func() error {
-		b.tidying.Lock() // see unmap
-		defer b.tidying.Unlock()
+		b.scanning.Lock()
+		defer b.scanning.Unlock()
 		var batch []doomed
 		flush := func(most int) error {
 			if len(batch) < most {

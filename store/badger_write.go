@@ -107,7 +107,7 @@ func (b *Badger) put(c *change, w *write) error {
 }
 
 func (b *Badger) touch(c *change, w *write) error {
-	old, err := b.record(c.txn, w.key, w.digest)
+	old, length, err := b.record(c.txn, w.key, w.digest)
 	if err != nil || old == nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (b *Badger) touch(c *change, w *write) error {
 		}
 	}
 	now := rec.append(nil)
-	c.more = int64(len(now) - len(old.append(nil)))
+	c.more = int64(len(now)) - length
 	return c.put(recordOf(w.at), now)
 }
 

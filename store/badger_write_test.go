@@ -12,7 +12,7 @@ import (
 )
 
 // A disk that does not move holds up nobody who writes, nor who reads what was just
-// written. When it moves again all of that is stored.
+// written. When it moves again all of that is stored, and Close waits for it.
 func TestBadgerOnASlowDisk(t *testing.T) {
 	dir := t.TempDir()
 	s := openBadger(t, dir)
@@ -36,14 +36,19 @@ func TestBadgerOnASlowDisk(t *testing.T) {
 		}
 	}
 	written()
+	many := strings.Repeat("x", 64<<10)
+	for i := range 300 {
+		put(s, Key{Path: strconv.Itoa(i)}, many, noon)
+	}
 	s.writing.Unlock()
-	s.outbox.settle()
-	written()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = openBadger(t, dir)
 	written()
+	for i := range 300 {
+		wantViews(t, s, Key{Path: strconv.Itoa(i)}, many)
+	}
 }
 
 // What waits to be written is bounded: then the newest is dropped, and counted.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -60,7 +61,9 @@ func (f *failures) say(kind, text string) {
 type badgerLog struct{ *failures }
 
 func (l badgerLog) Errorf(format string, args ...any) {
-	l.note("badger", fmt.Errorf("%s", line(format, args)))
+	if text := line(format, args); !strings.Contains(text, emptyFile) { // which is tried again
+		l.note("badger", errors.New(text))
+	}
 }
 func (l badgerLog) Warningf(format string, args ...any) { l.say("badger", line(format, args)) }
 func (l badgerLog) Infof(string, ...any)                {}
