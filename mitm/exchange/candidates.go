@@ -18,6 +18,8 @@ type candidate struct {
 	store.Representation
 	key store.Key
 	why string // the request goes to GitHub, in the words of RFC 9211
+
+	newer bool // than what is stored under the request's key, and likely what it is now
 }
 
 // Why a request with a candidate goes to GitHub.
@@ -29,26 +31,45 @@ const (
 
 // candidates are what GitHub may be asked to confirm for a key: what is stored under it;
 // when that is nothing, what is stored for the URL under other Accepts, and the empty list.
+// When what is stored has had the same bytes under another Accept, and there they have
+// changed since, the new ones come first: a change is paid for once, however it is asked for.
 //
-// The last two are JSON for JSON. A 304 has no Content-Type, and these have the same one:
-// what a client asks for in another form has another, though it may have the same bytes.
+// What is not the key's own is JSON for JSON. A 304 has no Content-Type, and these have the
+// same one: what a client asks for in another form has another, though it may have the same
+// bytes.
 func (x *Exchange) candidates(key store.Key, own views) []candidate {
 	all := make([]candidate, 0, len(own)+1)
 	for i := range own {
-		all = append(all, candidate{own[i], key, stale})
+		all = append(all, candidate{Representation: own[i], key: key, why: stale})
 	}
-	if len(all) > 0 && !x.ETagLists || !asksJSON(key.Accept) {
+	if !asksJSON(key.Accept) || len(own) > 0 && !x.ETagLists && !isTwin(&own[0]) {
 		return all
 	}
 	for _, s := range x.Store.Siblings(key) {
-		if asksJSON(s.Key.Accept) && isJSON(s.Header) {
-			all = append(all, candidate{s.Representation, s.Key, varyMiss})
+		if !asksJSON(s.Key.Accept) || !isJSON(s.Header) {
+			continue
+		}
+		c := candidate{Representation: s.Representation, key: s.Key, why: varyMiss, newer: own.older(&s.Representation)}
+		if c.newer || len(own) == 0 || x.ETagLists {
+			all = append(all, c)
 		}
 	}
-	if namesList(key.Path) {
+	if namesList(key.Path) && (len(own) == 0 || x.ETagLists) {
 		all = append(all, emptyList())
 	}
 	return all
+}
+
+// twin marks a view that was shown to have the same bytes under another Accept. It is kept
+// beside the formula's bits.
+const twin uint8 = 1 << 7
+
+func isTwin(view *store.Representation) bool { return view.Hashed&twin != 0 }
+
+// older reports whether the latest of these views has had a twin, and other has come since.
+func (v views) older(other *store.Representation) bool {
+	return len(v) > 0 && isTwin(&v[0]) && other.Stored.After(v[0].Stored) &&
+		!slices.ContainsFunc(v, func(r store.Representation) bool { return r.Body == other.Body })
 }
 
 // emptyList is what a list may well be. Being wrong costs nothing.
@@ -84,17 +105,22 @@ func (x *Exchange) choose(q *inquiry) []*candidate {
 const mostOffered = 4
 
 // offers are the candidates to make a request with a credential conditional on, best
-// first and most at most: those under its own key before others, and of them those it
-// vouched for. An opaque one is offered only under its own key, since contents have one
+// first and most at most: a newer one, then those under its own key before others, and of
+// them those it vouched for. An opaque one is offered only under its own key, since contents have one
 // validator for all media types, and within a pool that has vouched for it.
 func offers(all []candidate, poolName, credential string, most int) []*candidate {
 	var room [4]*candidate
 	best := room[:0]
+	for i := range all {
+		if all[i].newer && !all[i].Opaque && len(best) == 0 {
+			best = append(best, &all[i])
+		}
+	}
 	for _, own := range []bool{true, false} {
 		for _, vouched := range []bool{true, false} {
 			for i := range all {
 				c := &all[i]
-				if (c.why == stale) == own && vouchedBy(&c.Representation, poolName, credential) == vouched &&
+				if !c.newer && (c.why == stale) == own && vouchedBy(&c.Representation, poolName, credential) == vouched &&
 					(!c.Opaque || own && vouchedIn(&c.Representation, poolName)) {
 					best = append(best, c)
 				}
@@ -198,8 +224,12 @@ func (x *Exchange) reuse(f *flight, q *inquiry, said http.Header) (done bool, er
 	f.deliver(a)
 	if meant.why == stale {
 		x.vouch(q, view, changed)
-	} else {
-		x.replace(q, view, body)
+		return true, nil
+	}
+	x.replace(q, view, body)
+	if meant.why == varyMiss && !isTwin(&meant.Representation) {
+		meant.Hashed |= twin
+		x.Store.Touch(meant.key, &meant.Representation)
 	}
 	return true, nil
 }
@@ -213,6 +243,9 @@ func (o *offer) under(key store.Key, said http.Header) *store.Representation {
 		return &view
 	}
 	view.ETag, view.Vouchers = o.etag, nil
+	if o.why == varyMiss {
+		view.Hashed |= twin
+	}
 	delete(view.Header, "X-Github-Media-Type")
 	if vary := said["Vary"]; o.why == uriMiss && vary != nil {
 		view.Header["Vary"] = vary
