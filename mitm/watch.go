@@ -78,14 +78,12 @@ func label(text string) string {
 // Status is what operators read of the proxy: all of it but version and start, which are
 // not its own.
 func (p *Proxy) Status() admin.Status {
-	stored := p.Store.Stats()
-	held, failed := p.exchange.FormulaChecks()
 	return admin.Status{
 		Now:     time.Now().UTC(),
 		Pools:   p.PoolStatus(),
 		Clients: p.clientStatus(),
-		Store:   admin.Store{Entries: stored.Entries, Bytes: stored.Bytes, Errors: stored.Errors, Evictions: stored.Evictions},
-		Formula: admin.Formula{Match: held, Mismatch: failed},
+		Store:   p.storeStatus(),
+		Formula: p.formulaStatus(),
 		Tunnels: admin.Tunnels{
 			Active: p.meters.tunnels.Load(), SentBytes: p.meters.bytes["sent"].Get(), ReceivedBytes: p.meters.bytes["received"].Get(),
 		},

@@ -1,5 +1,6 @@
 // Package admin is what operators read of a running octopool: metrics, health and status.
-// It has a listener of its own, apart from the one clients use, and changes nothing.
+// It has a listener of its own, apart from the one clients use, and changes nothing but
+// what is stored, which can be asked for again.
 package admin
 
 import (
@@ -22,11 +23,13 @@ type Config struct {
 	Metrics func(io.Writer) // in Prometheus' text format
 	Pools   func() []Pool   // as Status has them; asked for at every probe
 	Status  func() Status
-	Token   policy.Secret // asked for as a Bearer token; the zero Secret asks for none
+	Cache   func() Cache
+	Purge   func(Pattern) (Purged, error) // an error says what is wrong with the pattern
+	Token   policy.Secret                 // asked for as a Bearer token; the zero Secret asks for none
 }
 
-// Handler serves /metrics, /api/status, /healthz and /readyz. Health is told to anyone;
-// what names clients and credentials is behind the token where there is one.
+// Handler serves /metrics, /api/status, /api/cache, /healthz and /readyz. Health is told to
+// anyone; the rest is behind the token where there is one.
 func Handler(c Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -38,15 +41,20 @@ func Handler(c Config) http.Handler {
 		c.Metrics(w)
 		metrics.WriteProcessMetrics(w)
 	}))
-	mux.HandleFunc("GET /api/status", c.guard(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		out := json.NewEncoder(w)
-		out.SetEscapeHTML(false)
-		out.SetIndent("", "  ")
-		out.Encode(c.Status()) // an error is the reader's, who has left
-	}))
+	mux.HandleFunc("GET /api/status", c.guard(func(w http.ResponseWriter, _ *http.Request) { answer(w, c.Status()) }))
+	mux.HandleFunc("GET /api/cache", c.guard(func(w http.ResponseWriter, _ *http.Request) { answer(w, c.Cache()) }))
+	mux.HandleFunc("POST /api/cache/purge", c.guard(c.purge))
 	return mux
+}
+
+// answer is what is known, as JSON.
+func answer(w http.ResponseWriter, what any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	out.Encode(what) // an error is the reader's, who has left
 }
 
 // ready says whether octopool can do some work: a credential of any pool can serve. One

@@ -1,19 +1,21 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"octopool/policy"
 )
 
-// Errors of Ask that its caller can say more about. Any other names the URL and what is
-// wrong with what answers there.
+// Errors of those who ask that their callers can say more about. Any other names the URL
+// and what is wrong with what answers there.
 var (
 	ErrNotRunning = errors.New("no octopool answers")
 	ErrWrongToken = errors.New("octopool does not know the token")
@@ -22,36 +24,81 @@ var (
 // Ask asks the octopool whose admin listener has this URL for its status, and returns
 // the JSON as it came, too. It waits ten seconds at most, and takes no proxy.
 func Ask(ctx context.Context, url string, token policy.Secret) (Status, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	return askFor(ctx, question{url: url, path: "/api/status", token: token, patience: 10 * time.Second},
+		func(s Status) bool { return s.Version != "" })
+}
+
+// A question is one request to an admin listener.
+type question struct {
+	url, path string
+	token     policy.Secret
+	post      []byte // JSON to send; nil is a GET
+	patience  time.Duration
+}
+
+// askFor returns the answer, and as it came. Whether it is an octopool's is known once it
+// has been read.
+func askFor[A any](ctx context.Context, q question, isOctopools func(A) bool) (answer A, text []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, q.patience)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/api/status", nil)
+	text, err = q.send(ctx)
 	if err != nil {
-		return Status{}, nil, err
+		return answer, nil, err
 	}
-	if !token.IsZero() {
-		r.Header.Set("Authorization", "Bearer "+token.Reveal())
+	var read A
+	if json.Unmarshal(text, &read) != nil || !isOctopools(read) {
+		return answer, nil, fmt.Errorf("%s answers, but is no octopool", q.url)
+	}
+	return read, text, nil
+}
+
+// send returns what was answered, if that is good.
+func (q question) send(ctx context.Context) ([]byte, error) {
+	r, err := q.request(ctx)
+	if err != nil {
+		return nil, err
 	}
 	client := http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	resp, err := client.Do(r)
-	if err != nil {
-		return Status{}, nil, fmt.Errorf("%w: %w", ErrNotRunning, err)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("%s does not answer within %v", q.url, q.patience)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrNotRunning, err)
 	}
 	defer resp.Body.Close()
 	const most = 64 << 20 // thousands of clients and credentials come to a few MiB
 	text, err := io.ReadAll(io.LimitReader(resp.Body, most))
-	var s Status
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized:
-		return Status{}, nil, ErrWrongToken
+		return nil, ErrWrongToken
+	case resp.StatusCode == http.StatusBadRequest && q.post != nil:
+		return nil, errors.New(printable(strings.TrimSpace(string(text))))
 	case resp.StatusCode != http.StatusOK:
-		return Status{}, nil, fmt.Errorf("%s answers with %s: it is no octopool, or an older one", url, resp.Status)
+		return nil, fmt.Errorf("%s answers with %s: it is no octopool, or an older one", q.url, resp.Status)
 	case err != nil:
-		return Status{}, nil, fmt.Errorf("%s: its answer ended early: %w", url, err)
-	case json.Unmarshal(text, &s) != nil || s.Version == "":
-		return Status{}, nil, fmt.Errorf("%s answers, but is no octopool", url)
+		return nil, fmt.Errorf("%s: its answer ended early: %w", q.url, err)
 	}
-	return s, text, nil
+	return text, nil
+}
+
+func (q question) request(ctx context.Context) (*http.Request, error) {
+	method := http.MethodGet
+	if q.post != nil {
+		method = http.MethodPost
+	}
+	r, err := http.NewRequestWithContext(ctx, method, q.url+q.path, bytes.NewReader(q.post))
+	if err != nil {
+		return nil, err
+	}
+	if q.post != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if !q.token.IsZero() {
+		r.Header.Set("Authorization", "Bearer "+q.token.Reveal())
+	}
+	return r, nil
 }

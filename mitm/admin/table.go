@@ -22,9 +22,8 @@ func (s Status) WriteTable(to io.Writer) error {
 	fmt.Fprintf(&out, "octopool %s, %s, started %s ago\n\n", printable(s.Version), state, span(s.Now.Sub(s.Started)))
 	out.WriteString(s.credentials() + "\n")
 	out.WriteString(s.clients() + "\n")
-	fmt.Fprintf(&out, "Store: %s in %s, %s, %s\n", counted(s.Store.Entries, "answer", "answers"), size(s.Store.Bytes),
-		counted(s.Store.Errors, "error", "errors"), counted(s.Store.Evictions, "eviction", "evictions"))
-	fmt.Fprintf(&out, "ETags: %d as computed, %d not\n", s.Formula.Match, s.Formula.Mismatch)
+	fmt.Fprintf(&out, "Store: %s, %s\n", s.Store.kept(), s.Store.troubles())
+	fmt.Fprintf(&out, "ETags: %s\n", s.Formula)
 	fmt.Fprintf(&out, "Tunnels: %d open, %s sent, %s received\n", s.Tunnels.Active, size(s.Tunnels.SentBytes), size(s.Tunnels.ReceivedBytes))
 	_, err := io.WriteString(to, out.String())
 	return err
@@ -96,6 +95,16 @@ func (s Status) clients() string {
 	}
 	return t.text()
 }
+
+func (s Store) kept() string {
+	return counted(s.Entries, "answer", "answers") + " in " + size(s.Bytes)
+}
+
+func (s Store) troubles() string {
+	return counted(s.Errors, "error", "errors") + ", " + counted(s.Evictions, "eviction", "evictions")
+}
+
+func (f Formula) String() string { return fmt.Sprintf("%d as computed, %d not", f.Match, f.Mismatch) }
 
 // left is what is left of a budget and when it is whole again.
 func (s Status) left(b Budget) string {

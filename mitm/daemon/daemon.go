@@ -89,7 +89,7 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 		authority: authority, proxy: proxy, store: stored, upstream: upstream, endPools: run(pools, stored),
 		proxyAt: proxyListener.Addr(), failed: make(chan error, 2),
 		admin: &http.Server{
-			Handler:           admin.Handler(adminConfig(proxy, s.AdminToken)),
+			Handler:           admin.Handler(adminConfig(proxy, s)),
 			ReadHeaderTimeout: 10 * time.Second,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		},
