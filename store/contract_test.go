@@ -114,10 +114,10 @@ func viewClaims() []claim {
 			wantViews(t, s, aKey, "\x1f\x8bsqueezed")
 			wantStats(t, s, 1, 0)
 		}},
-		{"times are kept to the second", func(t *testing.T, s Store) {
-			put(s, aKey, "x", noon.Add(999*time.Millisecond))
+		{"times are kept to the millisecond", func(t *testing.T, s Store) {
+			put(s, aKey, "x", noon.Add(7*time.Millisecond+999*time.Microsecond))
 			got := s.Lookup(aKey)[0]
-			if !got.Stored.Equal(noon) || !got.Vouchers[0].At.Equal(noon) {
+			if kept := noon.Add(7 * time.Millisecond); !got.Stored.Equal(kept) || !got.Vouchers[0].At.Equal(kept) {
 				t.Errorf("stored %v, vouched %v", got.Stored, got.Vouchers[0].At)
 			}
 		}},

@@ -21,7 +21,7 @@ import (
 //	          written, length, vouchers, headers
 //
 // with strings and lists preceded by their length as a uvarint, times as varint
-// seconds since 1970 and nothing after the last header. A body is stored apart:
+// milliseconds since 1970 and nothing after the last header. A body is stored apart:
 //
 //	version   1 byte
 //	checksum  8 bytes, as above
@@ -39,7 +39,7 @@ type record struct {
 }
 
 const (
-	recordVersion = 1
+	recordVersion = 2
 	recordHead    = 1 + 8
 	flagOpaque    = 1
 )
@@ -66,8 +66,8 @@ func (rec *record) append(dst []byte) []byte {
 	dst = appendString(dst, r.Encoding)
 	dst = binary.AppendUvarint(dst, uint64(r.Size))
 	dst = append(dst, r.Body[:]...)
-	dst = binary.AppendVarint(dst, r.Stored.Unix())
-	dst = binary.AppendVarint(dst, rec.written.Unix())
+	dst = binary.AppendVarint(dst, r.Stored.UnixMilli())
+	dst = binary.AppendVarint(dst, rec.written.UnixMilli())
 	dst = binary.AppendUvarint(dst, uint64(rec.length))
 
 	vouchers := r.Vouchers[:min(len(r.Vouchers), MaxVouchers)]
@@ -75,7 +75,7 @@ func (rec *record) append(dst []byte) []byte {
 	for _, v := range vouchers {
 		dst = appendString(dst, v.Pool)
 		dst = appendString(dst, v.Credential)
-		dst = binary.AppendVarint(dst, v.At.Unix())
+		dst = binary.AppendVarint(dst, v.At.UnixMilli())
 	}
 
 	values := 0
@@ -224,7 +224,7 @@ func (p *parser) time() time.Time {
 		return time.Time{}
 	}
 	p.at += size
-	return time.Unix(n, 0).UTC()
+	return time.UnixMilli(n).UTC()
 }
 
 // count reads the length of a list whose items take at least size bytes each,

@@ -71,7 +71,7 @@ func (r *Redis) order(w *write) (*rueidis.Lua, []string) {
 	v.mustDecode(w.record)
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	args = append(args, rueidis.BinaryString(w.record),
-		number(v.rep.vouched().Unix()), number(r.now().Unix()), number(int64(r.ttl/time.Second)))
+		number(v.rep.vouched().UnixMilli()), number(r.now().Unix()), number(int64(r.ttl/time.Second)))
 	if w.kind == "touch" {
 		return r.scripts.touch, args
 	}

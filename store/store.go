@@ -45,7 +45,7 @@ type Key struct {
 type Digest [32]byte
 
 // A Voucher records that GitHub was seen to send a credential of a pool these
-// very bytes at a time. Stores keep the time to the second.
+// very bytes at a time. Stores keep the time to the millisecond.
 type Voucher struct {
 	Pool, Credential string
 	At               time.Time
@@ -60,7 +60,7 @@ type Representation struct {
 	Encoding string      // "" or "gzip": how Body returns the bytes
 	Size     int64       // length of the plain body
 	Body     Digest      // of the plain body; identifies the view among those of its key
-	Stored   time.Time   // kept to the second
+	Stored   time.Time   // kept to the millisecond
 	Vouchers []Voucher   // most recent first, one per (Pool, Credential), at most MaxVouchers
 }
 
