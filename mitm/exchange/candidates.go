@@ -60,9 +60,11 @@ func (x *Exchange) candidates(key store.Key, own views) []candidate {
 	return all
 }
 
-// twin marks a view that was shown to have the same bytes under another Accept. It is kept
-// beside the formula's bits.
-const twin uint8 = 1 << 7
+// Marks of a view, kept beside the formula's bits.
+const (
+	twin    uint8 = 1 << 7 // it was shown to have the same bytes under another Accept
+	doubted uint8 = 1 << 6 // the last time it was not so
+)
 
 func isTwin(view *store.Representation) bool { return view.Hashed&twin != 0 }
 
@@ -244,7 +246,7 @@ func (o *offer) under(key store.Key, said http.Header) *store.Representation {
 	}
 	view.ETag, view.Vouchers = o.etag, nil
 	if o.why == varyMiss {
-		view.Hashed |= twin
+		view.Hashed = view.Hashed&^doubted | twin
 	}
 	delete(view.Header, "X-Github-Media-Type")
 	if vary := said["Vary"]; o.why == uriMiss && vary != nil {

@@ -48,13 +48,21 @@ func (q *inquiry) with(lease *pool.Lease, now time.Time) {
 // is expected to confirm what is stored under this key.
 func (q *inquiry) bringing() bool { return len(q.offered) == 0 || q.offered[0].why != stale }
 
-// twin is the mark that what GitHub sent has from what it is in the place of. A newer one
-// from under another Accept that was offered in vain says that the two have parted.
-func (q *inquiry) twin() uint8 {
-	if len(q.own) == 0 || len(q.offered) > 0 && q.offered[0].newer {
+// marks are those that what GitHub sent has from what it is in the place of. A newer one
+// from under another Accept that was offered in vain may have changed again; the second in
+// a row says that the two have parted.
+func (q *inquiry) marks() uint8 {
+	if len(q.own) == 0 || !isTwin(&q.own[0]) {
 		return 0
 	}
-	return q.own[0].Hashed & twin
+	had := q.own[0].Hashed & (twin | doubted)
+	switch {
+	case len(q.offered) == 0 || !q.offered[0].newer:
+		return had
+	case had&doubted != 0:
+		return 0
+	}
+	return twin | doubted
 }
 
 // wantsWhole reports whether a client is told what only the complete answer can tell: a

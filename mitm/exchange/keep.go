@@ -146,7 +146,7 @@ func (x *Exchange) keep(f *flight, q *inquiry, resp *http.Response) {
 	view := &store.Representation{
 		Header:   storedHeader(resp.Header),
 		ETag:     etag,
-		Hashed:   uint8(follows) | q.twin(),
+		Hashed:   uint8(follows) | q.marks(),
 		Opaque:   !x.check(q.key, etag, sum(tagged)),
 		Encoding: a.encoding,
 		Size:     size,

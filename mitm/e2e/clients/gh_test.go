@@ -59,8 +59,8 @@ status 1
 	compare(t, "what GitHub saw", h.saw(), `
 GET /repos/acme/web: 403 as octo-bot, 0 points
 GET /repos/acme/web: 200 as hubot, 1 points
-POST /graphql: 200 as hubot, 0 points
 POST /graphql: 200 as octo-bot, 0 points
+POST /graphql: 200 as hubot, 0 points
 `)
 }
 

@@ -27,6 +27,8 @@ gh api -X PATCH repos/acme/api/issues/1 -f title='Endpoint 1 is fast now' --jq .
 gh api repos/acme/api/issues/1 --jq .title
 gh api repos/acme/api/issues -f title='One more' --jq '.number'
 
+# Issues are GraphQL, where only what came of it tells who did it.
+directly gh issue view 4 -R acme/web --json author,comments --jq '[.author.login, .comments[].author.login] | unique | length'
 echo 'authors of all writes:'
 # (A request that gh gave up before it was answered has no author.)
-github saw | grep -E '^(POST|PATCH|DELETE) (api|uploads)[^ ]*: [1-9]' | sed 's/.* as \([^,]*\),.*/\1/' | sort -u | a_user
+github saw | grep -E '^(POST|PATCH|DELETE) (api|uploads)[^ ]*: [1-9]' | grep -v graphql | sed 's/.* as \([^,]*\),.*/\1/' | sort -u | a_user

@@ -9,7 +9,7 @@ github saw
 one=$(gh api graphql -f query='{viewer{login}}' --jq .data.viewer.login)
 github forget
 github budget "$one" graphql 5000
-gh issue list -R acme/web --json number --jq 'length'
+gh api graphql -f query='{viewer{login}}' --jq .data.viewer.login | sed "s/$one/ONE/; s/octo-bot\|hubot/THE OTHER/"
 gh issue list -R acme/web --json number --jq 'length'
 github saw | sed "s/$one/ONE/; s/as octo-bot\|as hubot/as THE OTHER/"
 

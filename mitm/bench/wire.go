@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// A wire is a client that costs as little as a client can, so that what is measured is
+// the server: one HTTP/1.1 connection on which one request is sent again and again.
+type wire struct {
+	conn    net.Conn
+	reader  *bufio.Reader
+	request []byte
+}
+
+// dial connects to a host inside TLS: through the proxy at proxy, or to addr itself when
+// proxy is "".
+func dial(proxy, addr, host string, roots *x509.CertPool) (*wire, error) {
+	to := addr
+	if proxy != "" {
+		to = proxy
+	}
+	raw, err := net.DialTimeout("tcp", to, patience)
+	if err != nil {
+		return nil, err
+	}
+	if proxy != "" {
+		if err := connect(raw, host); err != nil {
+			raw.Close()
+			return nil, err
+		}
+	}
+	conn := tls.Client(raw, &tls.Config{ServerName: host, RootCAs: roots, NextProtos: []string{"http/1.1"}})
+	if err := conn.Handshake(); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	return &wire{conn: conn, reader: bufio.NewReaderSize(conn, 32<<10)}, nil
+}
+
+// connect asks a proxy for a tunnel. Nothing follows its answer before we speak.
+func connect(raw net.Conn, host string) error {
+	fmt.Fprintf(raw, "CONNECT %s:443 HTTP/1.1\r\nHost: %s:443\r\n\r\n", host, host)
+	answer := make([]byte, 0, 256)
+	for !bytes.HasSuffix(answer, []byte("\r\n\r\n")) {
+		var one [1]byte
+		if _, err := io.ReadFull(raw, one[:]); err != nil {
+			return err
+		}
+		answer = append(answer, one[0])
+	}
+	if !bytes.HasPrefix(answer, []byte("HTTP/1.1 200 ")) {
+		return fmt.Errorf("CONNECT: %q", answer)
+	}
+	return nil
+}
+
+// will sets what is asked. Header lines are as on the wire, without their ends.
+func (w *wire) will(host, target string, header ...string) {
+	w.request = fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\n", target, host)
+	for _, line := range header {
+		w.request = append(w.request, line+"\r\n"...)
+	}
+	w.request = append(w.request, "\r\n"...)
+}
+
+// ask sends the request and reads the answer whole. The header it returns is valid until
+// the next call.
+func (w *wire) ask() (status, length int, err error) {
+	if _, err := w.conn.Write(w.request); err != nil {
+		return 0, 0, err
+	}
+	line, err := w.reader.ReadSlice('\n')
+	if err != nil {
+		return 0, 0, err
+	}
+	if len(line) < 12 {
+		return 0, 0, fmt.Errorf("status line %q", line)
+	}
+	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
+		return 0, 0, err
+	}
+	length = -1
+	for {
+		if line, err = w.reader.ReadSlice('\n'); err != nil {
+			return 0, 0, err
+		}
+		if len(line) <= 2 {
+			break
+		}
+		const name = "content-length:"
+		if len(line) > len(name) && bytes.EqualFold(line[:len(name)], []byte(name)) {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(line[len(name):]))); err != nil {
+				return 0, 0, err
+			}
+		}
+	}
+	if status == 304 {
+		return status, 0, nil
+	}
+	if length < 0 {
+		return 0, 0, errors.New("an answer without a Content-Length")
+	}
+	_, err = w.reader.Discard(length)
+	return status, length, err
+}
+
+// A load is what came of wires asking for a while.
+type load struct {
+	requests int
+	took     time.Duration
+	each     []time.Duration // sorted; of every request
+}
+
+func (l load) perSecond() float64    { return float64(l.requests) / l.took.Seconds() }
+func (l load) median() time.Duration { return l.each[len(l.each)/2] }
+
+// drive lets all wires ask, each again as soon as it has its answer, for a while. They
+// begin spread over a time: who begins together would go on together, and wait for each
+// other. Every answer has to have this status.
+func drive(wires []*wire, spread, lasts time.Duration, status int) (load, error) {
+	var all sync.WaitGroup
+	errs := make([]error, len(wires))
+	each := make([][]time.Duration, len(wires))
+	begin := time.Now()
+	for i, w := range wires {
+		all.Go(func() {
+			time.Sleep(spread * time.Duration(i) / time.Duration(len(wires)))
+			for start := time.Now(); start.Sub(begin) < lasts; {
+				s, _, err := w.ask()
+				if err == nil && s != status {
+					err = fmt.Errorf("answered %d, want %d", s, status)
+				}
+				if err != nil {
+					errs[i] = err
+					return
+				}
+				now := time.Now()
+				each[i] = append(each[i], now.Sub(start))
+				start = now
+			}
+		})
+	}
+	all.Wait()
+	l := load{took: time.Since(begin), each: slices.Concat(each...)}
+	l.requests = len(l.each)
+	slices.Sort(l.each)
+	return l, errors.Join(errs...)
+}
+
+func hangUp(wires []*wire) {
+	for _, w := range wires {
+		w.conn.Close()
+	}
+}
+
+// median is of a few figures.
+func median[T float64 | time.Duration](all []T) T {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[len(sorted)/2]
+}
