@@ -116,6 +116,7 @@ func (b *Badger) count() error {
 	b.counted = true
 	b.writing.Lock()
 	defer b.writing.Unlock()
+	b.index.clear() // what was put since the open is in the database by now, and counted there
 	now := b.now()
 	return b.db.View(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{})

@@ -28,6 +28,16 @@ type usage struct{ size, used uint32 }
 // viewID is what the index calls a view by, made of the key of its record or its body.
 func viewID(key []byte) uint64 { return xxhash.Sum64(key[1:]) }
 
+// clear forgets all views.
+func (x *index) clear() {
+	for i := range x.shards {
+		s := &x.shards[i]
+		s.mu.Lock()
+		s.views, s.bytes = nil, 0
+		s.mu.Unlock()
+	}
+}
+
 func (x *index) shard(id uint64) *indexShard { return &x.shards[id%uint64(len(x.shards))] }
 
 // put says that a view was put and takes size bytes.
