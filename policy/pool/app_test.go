@@ -147,6 +147,16 @@ func (g *github) want(what string, got, want string) {
 	}
 }
 
+// slowApps has GitHub take its time with whatever an App asks.
+func (g *github) slowApps(by time.Duration) {
+	g.Intercept(func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasPrefix(r.URL.Path, "/app/") {
+			time.Sleep(by)
+		}
+		return false
+	})
+}
+
 // minted counts the tokens that were made.
 func (g *github) minted() int {
 	n := 0
@@ -363,12 +373,7 @@ func TestNobodyWaitsForARenewalThatAnotherCouldDoWithout(t *testing.T) {
 		g.AddUser("bot", "ghp_bot")
 		app := g.AddApp("ci-app")
 		g.Install(app, "acme")
-		g.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
-			if strings.HasPrefix(r.URL.Path, "/app/") {
-				time.Sleep(5 * time.Second)
-			}
-			return false
-		})
+		g.slowApps(5 * time.Second)
 		g.open(Config{Credentials: []Credential{
 			appOf("app", app, 0),
 			{Name: "bot", GitHub: "github.com", Pool: "default", Token: policy.NewSecret("ghp_bot")},

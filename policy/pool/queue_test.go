@@ -20,12 +20,7 @@ func TestWhatComesByItselfIsNotMissed(t *testing.T) {
 		g.AddUser("bot", "ghp_bot")
 		app := g.AddApp("ci-app")
 		g.Install(app, "acme")
-		g.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
-			if strings.HasPrefix(r.URL.Path, "/app/") {
-				time.Sleep(8 * time.Second)
-			}
-			return false
-		})
+		g.slowApps(8 * time.Second)
 		g.open(Config{
 			GitHubs:     limited(Limits{Points: 60}), // ten at once, then one in 1.2 seconds
 			Credentials: []Credential{appOf("app", app, 0), pat("bot", "ghp_bot")},
