@@ -38,7 +38,7 @@ func FuzzAuthorize(f *testing.F) {
 // worth follows from what it is.
 func FuzzWantOf(f *testing.F) {
 	for _, line := range []string{
-		"GET /", "POST /repos/acme/web/issues", "PUT /repos/acme/web/collaborators/bot", "POST /repos/acme/web/check-runs", "PATCH /repositories/12/check-runs/1",
+		"GET /", "POST /", "POST /repos/acme/web/issues", "PUT /repos/acme/web/collaborators/bot", "POST /repos/acme/web/check-runs", "PATCH /repositories/12/check-runs/1",
 		"POST /repositories/12/commits/abc/comments", "GET /user", "POST /gists", "POST /graphql", "GET /organizations/9/repos", "POST /orgs/acme/invitations",
 		"POST /repos/acme/web/pulls/1/comments", "DELETE /Repos//web", "GET /Repositories/12/Issues", "POST /repositories//issues", "POST /repos/acme", "POST /repositories/12", "GET /search/code",
 	} {

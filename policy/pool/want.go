@@ -85,6 +85,9 @@ func creates(r policy.Request) bool {
 		}
 		return false
 	}
-	last := strings.ToLower(s[max(0, len(s)-1)])
+	if len(s) == 0 {
+		return false
+	}
+	last := strings.ToLower(s[len(s)-1])
 	return last == "invitations" || last == "discussions" || last == "comments" || last == "gists"
 }
