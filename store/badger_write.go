@@ -16,21 +16,11 @@ func (b *Badger) Put(k Key, r *Representation, body []byte) {
 	if int64(len(body)) > b.limits.file-1<<10 {
 		return
 	}
-	rec := record{key: k, rep: *r, written: b.now(), length: int64(len(body))}
-	b.post(&write{
-		kind: "put", key: k, digest: r.Body, at: spotIn(keyOf(recordKey, k, r.Body)),
-		record:   rec.append(nil),
-		body:     appendBody(nil, r.Body, r.Encoding, body),
-		encoding: r.Encoding,
-	})
+	b.post(putting(spotIn(keyOf(recordKey, k, r.Body)), k, r, body, b.now()))
 }
 
 func (b *Badger) Touch(k Key, r *Representation) {
-	rec := record{key: k, rep: *r}
-	b.post(&write{
-		kind: "touch", key: k, digest: r.Body, at: spotIn(keyOf(recordKey, k, r.Body)),
-		record: rec.append(nil),
-	})
+	b.post(touching(spotIn(keyOf(recordKey, k, r.Body)), k, r))
 }
 
 func (b *Badger) Drop(k Key, d Digest) {

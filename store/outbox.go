@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"time"
 )
 
 const (
@@ -33,6 +34,23 @@ type write struct {
 	record   []byte // encoded; of a put and a touch
 	body     []byte // encoded; of a put
 	encoding string // of a put
+}
+
+// putting is the write that a Put is, and touching that of a Touch. Which spot a view has
+// is the store's.
+func putting(at spot, k Key, r *Representation, body []byte, now time.Time) *write {
+	rec := record{key: k, rep: *r, written: now, length: int64(len(body))}
+	return &write{
+		kind: "put", at: at, key: k, digest: r.Body,
+		record:   rec.append(nil),
+		body:     appendBody(nil, r.Body, r.Encoding, body),
+		encoding: r.Encoding,
+	}
+}
+
+func touching(at spot, k Key, r *Representation) *write {
+	rec := record{key: k, rep: *r}
+	return &write{kind: "touch", at: at, key: k, digest: r.Body, record: rec.append(nil)}
 }
 
 func (w *write) size() int { return len(w.record) + len(w.body) }

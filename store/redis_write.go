@@ -14,21 +14,11 @@ import (
 const writePatience = 5 * time.Second
 
 func (r *Redis) Put(k Key, rep *Representation, body []byte) {
-	rec := record{key: k, rep: *rep, written: r.now(), length: int64(len(body))}
-	r.post(&write{
-		kind: "put", at: spotOf(k, rep.Body), key: k, digest: rep.Body,
-		record:   rec.append(nil),
-		body:     appendBody(nil, rep.Body, rep.Encoding, body),
-		encoding: rep.Encoding,
-	})
+	r.post(putting(spotOf(k, rep.Body), k, rep, body, r.now()))
 }
 
 func (r *Redis) Touch(k Key, rep *Representation) {
-	rec := record{key: k, rep: *rep}
-	r.post(&write{
-		kind: "touch", at: spotOf(k, rep.Body), key: k, digest: rep.Body,
-		record: rec.append(nil),
-	})
+	r.post(touching(spotOf(k, rep.Body), k, rep))
 }
 
 func (r *Redis) Drop(k Key, d Digest) {

@@ -234,7 +234,6 @@ func (x *Exchange) makeDo(f *flight, q *inquiry, t *attempt, err error) error {
 		return err
 	}
 	q.lease, q.verdict = t.lease, t.verdict
-	q.verdict.Points = t.spent
 	x.keep(f, q, t.take())
 	return nil
 }

@@ -54,7 +54,6 @@ func (x *Exchange) ask(ctx context.Context, g policy.Grant, out *http.Request, b
 			resp := t.take()
 			a := passed(g, resp)
 			a.account(t.lease, t.verdict)
-			a.Spent = t.spent
 			return resp, a, nil
 		}
 		out := out.Clone(ctx)

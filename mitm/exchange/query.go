@@ -103,16 +103,9 @@ func (x *Exchange) result(g policy.Grant, q question) *Answer {
 	if x.GraphQLFreshFor <= 0 || q.strict {
 		return nil
 	}
-	view := x.since(g, q, x.queries.Lookup(q.key), x.GraphQLFreshFor)
-	if view == nil {
-		return nil
+	a := x.unasked(x.queries, q, x.since(g, q, x.queries.Lookup(q.key), x.GraphQLFreshFor), Hit)
+	if a != nil {
+		a.tag = "" // no answer to a POST has one
 	}
-	body, ok := x.queries.Body(q.key, view)
-	if !ok {
-		return nil
-	}
-	a := stored(view, body, Hit)
-	a.tag = "" // no answer to a POST has one
-	a.age(x.now().Sub(vouchedAt(view, q.pool)))
 	return a
 }

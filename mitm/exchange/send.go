@@ -58,7 +58,8 @@ func settle(lease *pool.Lease, resp *http.Response) pool.Verdict {
 type attempt struct {
 	want pool.Want
 
-	// What GitHub answered to one that was asked, kept in case nobody has a better one.
+	// What GitHub answered to one that was asked, kept in case nobody has a better one. The
+	// verdict's points are all that were spent so far.
 	aside   *http.Response
 	lease   *pool.Lease
 	verdict pool.Verdict
@@ -84,6 +85,7 @@ func (t *attempt) again(resp *http.Response, v pool.Verdict, lease *pool.Lease) 
 	}
 	t.end()
 	t.aside, t.lease, t.verdict = resp, lease, v
+	t.verdict.Points = t.spent
 	return true
 }
 

@@ -100,7 +100,7 @@ func (x *Exchange) fresh(g policy.Grant, asked question) *Answer {
 		return nil
 	}
 	q := x.lookUp(g, asked)
-	return x.unasked(q, x.since(g, asked, q.own, long), Hit)
+	return x.unasked(x.Store, q.question, x.since(g, asked, q.own, long), Hit)
 }
 
 // excuse answers for a GitHub that gave no answer, or one that it is at fault itself: with
@@ -108,7 +108,7 @@ func (x *Exchange) fresh(g policy.Grant, asked question) *Answer {
 func (x *Exchange) excuse(f *flight, q *inquiry, resp *http.Response, err error) error {
 	var a *Answer
 	if !q.strict && !pool.Identity(q.grant.Request()) {
-		a = x.unasked(q, x.since(q.grant, q.question, q.own, x.StaleIfError), Stale)
+		a = x.unasked(x.Store, q.question, x.since(q.grant, q.question, q.own, x.StaleIfError), Stale)
 	}
 	switch {
 	case a == nil && err != nil:
@@ -127,11 +127,11 @@ func (x *Exchange) excuse(f *flight, q *inquiry, resp *http.Response, err error)
 }
 
 // unasked is the answer that a view is without GitHub's word.
-func (x *Exchange) unasked(q *inquiry, view *store.Representation, outcome Outcome) *Answer {
+func (x *Exchange) unasked(from store.Store, q question, view *store.Representation, outcome Outcome) *Answer {
 	if view == nil {
 		return nil
 	}
-	body, ok := x.Store.Body(q.key, view)
+	body, ok := from.Body(q.key, view)
 	if !ok {
 		return nil
 	}

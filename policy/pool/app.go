@@ -40,15 +40,14 @@ func (a *app) due() time.Time {
 	switch {
 	case a.asking:
 		return time.Time{}
-	case a.asked.IsZero():
-		return later(a.asked.Add(1), a.retry)
-	case a.wanted && !a.asked.Add(searchEvery).After(a.retry):
-		return a.retry
 	case a.wanted:
-		return a.asked.Add(searchEvery)
+		return later(a.asked.Add(searchEvery), a.retry)
 	}
 	return later(a.asked.Add(followEvery), a.retry)
 }
+
+// isFor reports whether the App's installations are of the pool that a want names.
+func (a *app) isFor(w *Want) bool { return a.GitHub == w.GitHub && a.Pool == w.Pool }
 
 // search reports whether asking GitHub for installations may find a credential for a
 // request that none covers, and sees to it that it is asked. A read that another
@@ -56,7 +55,7 @@ func (a *app) due() time.Time {
 func (p *Pools) search(r *request, reached reach, now time.Time) bool {
 	hopeful := false
 	for _, a := range p.apps {
-		if a.GitHub != r.want.GitHub || a.Pool != r.want.Pool || a.App.Installation != 0 ||
+		if !a.isFor(&r.want) || a.App.Installation != 0 ||
 			r.want.Write && r.client.WritesAs != "" && r.client.WritesAs != a.Name {
 			continue
 		}

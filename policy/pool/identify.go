@@ -38,7 +38,8 @@ func (p *Pools) identify(ctx context.Context, c *credential) {
 	told = told && resp.StatusCode != http.StatusUnauthorized // that is our address's budget
 	asked := Asked{Credential: c.Name, Status: resp.StatusCode}
 	if told {
-		asked.Resource, asked.Points = cmp.Or(r.Resource, "core"), 1
+		r.Resource = cmp.Or(r.Resource, "core")
+		asked.Resource, asked.Points = r.Resource, 1
 	}
 	p.tell(asked, began)
 	p.mu.Lock()
@@ -46,7 +47,7 @@ func (p *Pools) identify(ctx context.Context, c *credential) {
 	now := p.now()
 	c.identifying = false
 	if told && err == nil {
-		c.principal.budget(cmp.Or(r.Resource, "core")).learn(r, now)
+		c.principal.budget(r.Resource).learn(r, now)
 	}
 	if err != nil {
 		c.identify = now.Add(recheckAfter)

@@ -125,7 +125,7 @@ func (p *Pools) whyNone(r *request, now time.Time) error {
 // credential is known yet.
 func (p *Pools) uncovered(r *request) error {
 	for _, a := range p.apps {
-		if a.GitHub == r.want.GitHub && a.Pool == r.want.Pool && !a.found {
+		if a.isFor(&r.want) && !a.found {
 			why := a.problem
 			if why == "" {
 				why = "GitHub has not yet told where " + a.Name + " is installed"

@@ -104,10 +104,11 @@ func (p *Pools) due() (todo []func(context.Context), next time.Time) {
 		if when.IsZero() {
 			return false
 		}
-		if when.After(now) && (next.IsZero() || when.Before(next)) {
-			next = when
+		if when.After(now) {
+			next = earlier(next, when)
+			return false
 		}
-		return !when.After(now)
+		return true
 	}
 	for _, a := range p.apps {
 		if is(a.due()) {

@@ -54,7 +54,7 @@ func (p *Pools) Budget(w Want) Budget {
 		}
 	}
 	for _, a := range p.apps {
-		if a.GitHub == w.GitHub && a.Pool == w.Pool && !a.found {
+		if a.isFor(&w) && !a.found {
 			back = earlier(back, later(a.retry, now.Add(time.Second)))
 		}
 	}

@@ -172,7 +172,7 @@ func (p *Pools) dispatch(now time.Time) {
 		switch {
 		case l != nil:
 			p.queue.turn = w.client.served
-			w.client.served += float64(max(1, w.want.cost()))
+			w.client.served += float64(w.want.cost())
 			p.end(w, served{lease: l})
 		case !h.before(w.deadline):
 			l, err := p.lastTry(w.request, now)
