@@ -144,10 +144,10 @@ func TestRedisTLS(t *testing.T) {
 	port := freePort(t)
 	startRedis(t, "--tls-port", port, "--tls-cert-file", certificate, "--tls-key-file", key,
 		"--tls-ca-cert-file", certificate, "--tls-auth-clients", "no")
-	tryOut(t, "rediss://127.0.0.1:"+port+"?skip_verify=true")
+	tryOut(t, "rediss://"+redisHost+":"+port+"?skip_verify=true")
 
 	var log strings.Builder
-	s := openRedisWith(t, RedisOptions{URL: "rediss://127.0.0.1:" + port, Log: logTo(&log)})
+	s := openRedisWith(t, RedisOptions{URL: "rediss://" + redisHost + ":" + port, Log: logTo(&log)})
 	lookUpAway(t, s)
 	s.Close()
 	if !strings.Contains(log.String(), "certificate") {
@@ -191,7 +191,7 @@ func TestRedisCluster(t *testing.T) {
 	t.Cleanup(func() { until(t, "rueidis is done", func() bool { return goleak.Find(before) == nil }) })
 	var nodes []*redisServer
 	for i := range 3 {
-		node := startRedis(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t))
+		node := startRedis(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t), "--cluster-announce-ip", redisHost)
 		node.do(t, "CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(i*5461+min(i, 1)), fmt.Sprint((i+1)*5461))
 		nodes = append(nodes, node)
 	}
@@ -200,7 +200,7 @@ func TestRedisCluster(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		nodes[0].do(t, "CLUSTER", "MEET", "127.0.0.1", node.port, bus["cluster-port"])
+		nodes[0].do(t, "CLUSTER", "MEET", redisHost, node.port, bus["cluster-port"])
 	}
 	for _, node := range nodes {
 		until(t, "the cluster works", func() bool {
@@ -237,7 +237,7 @@ func TestRedisSentinel(t *testing.T) {
 	master := startRedis(t)
 	port := freePort(t)
 	config := filepath.Join(t.TempDir(), "sentinel.conf")
-	if err := os.WriteFile(config, fmt.Appendf(nil, "port %s\nsentinel monitor mymaster 127.0.0.1 %s 1\n", port, master.port), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, "port %s\nsentinel monitor mymaster %s %s 1\n", port, redisHost, master.port), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	sentinel := &redisServer{port: port, args: []string{config, "--sentinel"}}

@@ -15,6 +15,10 @@ import (
 	"github.com/redis/rueidis"
 )
 
+// redisHost is a loopback address that nobody else listens on or dials from, so that no
+// port of it is taken between two lives of a server.
+const redisHost = "127.82.69.68"
+
 // A redisServer is a real one, which has nothing and writes nothing to disk.
 type redisServer struct {
 	port string
@@ -22,14 +26,14 @@ type redisServer struct {
 	cmd  *exec.Cmd
 }
 
-func (s *redisServer) addr() string { return net.JoinHostPort("127.0.0.1", s.port) }
+func (s *redisServer) addr() string { return net.JoinHostPort(redisHost, s.port) }
 func (s *redisServer) url() string  { return "redis://" + s.addr() }
 
 // startRedis starts a server that is killed at the end of the test.
 func startRedis(t testing.TB, args ...string) *redisServer {
 	t.Helper()
 	s := &redisServer{port: freePort(t)}
-	s.args = append([]string{"--port", s.port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir()}, args...)
+	s.args = append([]string{"--port", s.port, "--bind", redisHost, "--save", "", "--dir", t.TempDir()}, args...)
 	s.start(t)
 	t.Cleanup(func() { s.kill() })
 	return s
@@ -37,7 +41,7 @@ func startRedis(t testing.TB, args ...string) *redisServer {
 
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", redisHost+":0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -220,8 +220,8 @@ func startRedis(t *testing.T) *redisServer {
 // start starts it, anew on the same port, and returns once it listens.
 func (s *redisServer) start() {
 	s.t.Helper()
-	_, port, _ := net.SplitHostPort(s.addr)
-	s.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--rdbcompression", "no", "--dir", s.dir)
+	host, port, _ := net.SplitHostPort(s.addr)
+	s.cmd = exec.Command("redis-server", "--port", port, "--bind", host, "--save", "", "--rdbcompression", "no", "--dir", s.dir)
 	out, err := s.cmd.StdoutPipe()
 	if err == nil {
 		err = s.cmd.Start()

@@ -175,20 +175,16 @@ func (h *house) leave() {
 	}
 }
 
-// freeAddr is an address that nobody listens to. Its port is below those that systems
-// hand out to connections, so that none takes it before octopool does, or between two
-// lives of one.
+// freeAddr is an address that nobody listens to, of a loopback address of its own, so
+// that none takes it before octopool does, or between two lives of one.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	var n [2]byte
-	for range 100 {
-		rand.Read(n[:])
-		addr := fmt.Sprintf("127.0.0.1:%d", 10000+(int(n[0])<<8|int(n[1]))%20000)
-		if listener, err := net.Listen("tcp", addr); err == nil {
-			listener.Close()
-			return addr
-		}
+	ip := []byte{127, 0, 0, 0}
+	rand.Read(ip[1:])
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: ip})
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free")
-	return ""
+	defer listener.Close()
+	return listener.Addr().String()
 }
