@@ -15,7 +15,8 @@ import (
 // bottom know nothing of the rest, so that each can be read, tested and trusted alone.
 func rooms() map[string][]string {
 	return map[string][]string{
-		"octopool":                          {"mitm", "mitm/config", "mitm/daemon", "mitm/launch", "policy"},
+		"octopool":                          {"mitm/command", "mitm/config"},
+		"octopool/mitm/command":             {"mitm", "mitm/config", "mitm/daemon", "mitm/launch", "policy"},
 		"octopool/mitm":                     {"ca", "mitm/admin", "mitm/exchange", "mitm/route", "policy", "policy/pool", "store"},
 		"octopool/mitm/admin":               {"policy"},
 		"octopool/mitm/bench":               {"ca", "mitm/config", "mitm/daemon", "mitm/githubtest", "policy"},

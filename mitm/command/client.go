@@ -1,0 +1,36 @@
+package command
+
+import (
+	"fmt"
+	"octopool/mitm/daemon"
+	"os"
+)
+
+type clientCommand struct {
+	New newClient `cmd:"" help:"Make a client's token and print its registration."`
+}
+
+func (clientCommand) Help() string { return newClient{}.Help() }
+
+type newClient struct {
+	Name   string   `arg:"" help:"The client's name."`
+	Prefix string   `default:"github_pat_" help:"How the token begins; tools look at it. ghs_ for a pool of Apps."`
+	Scope  []string `sep:"none" help:"What it may ask; may be repeated. Without any it may do everything." placeholder:"SCOPE"`
+}
+
+func (newClient) Help() string {
+	return "The token goes to standard error, the registration to standard output.\n\n" +
+		example("octopool client new ci --scope 'read /repos/acme/**' >>octopool.toml")
+}
+
+// Run prints a token once, and the registration that goes into the configuration. They
+// go apart: the file that gets one must not get the other.
+func (n newClient) Run() error {
+	text, token, err := daemon.NewRegistration(n.Name, n.Prefix, n.Scope)
+	if err != nil {
+		return usage{err}
+	}
+	fmt.Fprintf(os.Stderr, "The token of client %s, shown this once:\n\n%s\n\nIts registration, for the configuration file:\n\n", n.Name, token.Reveal())
+	fmt.Print(text)
+	return nil
+}
