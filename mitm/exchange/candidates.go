@@ -31,7 +31,7 @@ const (
 
 // candidates are what GitHub may be asked to confirm for a key: what is stored under it;
 // when that is nothing, what is stored for the URL under other Accepts, and the empty list.
-// When what is stored has had the same bytes under another Accept, and there they have
+// When what is stored likely has the same bytes under another Accept, and there they have
 // changed since, the new ones come first: a change is paid for once, however it is asked for.
 //
 // What is not the key's own is JSON for JSON. A 304 has no Content-Type, and these have the
@@ -42,14 +42,14 @@ func (x *Exchange) candidates(key store.Key, own views) []candidate {
 	for i := range own {
 		all = append(all, candidate{Representation: own[i], key: key, why: stale})
 	}
-	if !asksJSON(key.Accept) || len(own) > 0 && !x.ETagLists && !isTwin(&own[0]) {
+	if !asksJSON(key.Accept) || len(own) > 0 && !x.ETagLists && !mayBeTwin(&own[0], key.Accept) {
 		return all
 	}
 	for _, s := range x.Store.Siblings(key) {
 		if !asksJSON(s.Key.Accept) || !isJSON(s.Header) {
 			continue
 		}
-		c := candidate{Representation: s.Representation, key: s.Key, why: varyMiss, newer: own.older(&s.Representation)}
+		c := candidate{Representation: s.Representation, key: s.Key, why: varyMiss, newer: own.older(key, &s)}
 		if c.newer || len(own) == 0 || x.ETagLists {
 			all = append(all, c)
 		}
@@ -60,17 +60,27 @@ func (x *Exchange) candidates(key store.Key, own views) []candidate {
 	return all
 }
 
-// Marks of a view, kept beside the formula's bits.
+// Marks of a view, kept beside the formula's bits: what was shown of it and of what is
+// stored under other Accepts.
 const (
-	twin    uint8 = 1 << 7 // it was shown to have the same bytes under another Accept
-	doubted uint8 = 1 << 6 // the last time it was not so
+	twin  uint8 = 1 << 7 // it has the same bytes
+	apart uint8 = 1 << 6 // it has others
+	marks uint8 = twin | apart
 )
 
 func isTwin(view *store.Representation) bool { return view.Hashed&twin != 0 }
 
-// older reports whether the latest of these views has had a twin, and other has come since.
-func (v views) older(other *store.Representation) bool {
-	return len(v) > 0 && isTwin(&v[0]) && other.Stored.After(v[0].Stored) &&
+// mayBeTwin reports whether what a view is likely has the same bytes as what it is under
+// other Accepts: that was shown, or both are all of the same plain form and the contrary
+// was not.
+func mayBeTwin(view *store.Representation, accepts ...string) bool {
+	return isTwin(view) || view.Hashed&apart == 0 && !slices.ContainsFunc(accepts, func(a string) bool { return !asksPlainJSON(a) })
+}
+
+// older reports whether other, which is stored under another Accept, has come since the
+// latest of these views, and may be what that is now.
+func (v views) older(key store.Key, other *store.Sibling) bool {
+	return len(v) > 0 && mayBeTwin(&v[0], key.Accept, other.Key.Accept) && other.Stored.After(v[0].Stored) &&
 		!slices.ContainsFunc(v, func(r store.Representation) bool { return r.Body == other.Body })
 }
 
@@ -113,10 +123,8 @@ const mostOffered = 4
 func offers(all []candidate, poolName, credential string, most int) []*candidate {
 	var room [4]*candidate
 	best := room[:0]
-	for i := range all {
-		if all[i].newer && !all[i].Opaque && len(best) == 0 {
-			best = append(best, &all[i])
-		}
+	if c := newest(all, poolName, credential); c != nil {
+		best = append(best, c)
 	}
 	for _, own := range []bool{true, false} {
 		for _, vouched := range []bool{true, false} {
@@ -130,6 +138,24 @@ func offers(all []candidate, poolName, credential string, most int) []*candidate
 		}
 	}
 	return slices.Clone(best[:min(len(best), most)])
+}
+
+// newest is the newer candidate that came last, of those that the credential vouched for
+// if there are any; nil when none is newer.
+func newest(all []candidate, poolName, credential string) *candidate {
+	var best *candidate
+	bestVouched := false
+	for i := range all {
+		c := &all[i]
+		if !c.newer || c.Opaque {
+			continue
+		}
+		vouched := vouchedBy(&c.Representation, poolName, credential)
+		if best == nil || vouched && !bestVouched || vouched == bestVouched && c.Stored.After(best.Stored) {
+			best, bestVouched = c, vouched
+		}
+	}
+	return best
 }
 
 // How much a credential is preferred for what is stored.
@@ -230,7 +256,7 @@ func (x *Exchange) reuse(f *flight, q *inquiry, said http.Header) (done bool, er
 	}
 	x.replace(q, view, body)
 	if meant.why == varyMiss && !isTwin(&meant.Representation) {
-		meant.Hashed |= twin
+		meant.Hashed = meant.Hashed&^apart | twin
 		x.Store.Touch(meant.key, &meant.Representation)
 	}
 	return true, nil
@@ -246,7 +272,7 @@ func (o *offer) under(key store.Key, said http.Header) *store.Representation {
 	}
 	view.ETag, view.Vouchers = o.etag, nil
 	if o.why == varyMiss {
-		view.Hashed = view.Hashed&^doubted | twin
+		view.Hashed = view.Hashed&^apart | twin
 	}
 	delete(view.Header, "X-Github-Media-Type")
 	if vary := said["Vary"]; o.why == uriMiss && vary != nil {

@@ -136,7 +136,7 @@ func (x *Exchange) validator(key store.Key, c *candidate, out *http.Request, lea
 	if c.Opaque {
 		return c.ETag, true
 	}
-	id := validatorID{body: c.Body, identity: lease.Identity(), accept: key.Accept, hashed: formula(c.Hashed &^ (twin | doubted))}
+	id := validatorID{body: c.Body, identity: lease.Identity(), accept: key.Accept, hashed: formula(c.Hashed &^ marks)}
 	tag, ok := x.validators.load(id)
 	if !ok {
 		if tag, ok = x.computed(c, out.Header.Get("Accept"), out.Header.Get("Authorization")); !ok {

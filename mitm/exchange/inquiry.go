@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,21 +49,17 @@ func (q *inquiry) with(lease *pool.Lease, now time.Time) {
 // is expected to confirm what is stored under this key.
 func (q *inquiry) bringing() bool { return len(q.offered) == 0 || q.offered[0].why != stale }
 
-// marks are those that what GitHub sent has from what it is in the place of. A newer one
-// from under another Accept that was offered in vain may have changed again; the second in
-// a row says that the two have parted.
-func (q *inquiry) marks() uint8 {
-	if len(q.own) == 0 || !isTwin(&q.own[0]) {
-		return 0
-	}
-	had := q.own[0].Hashed & (twin | doubted)
+// marks are those that what GitHub sent has from what it is in the place of. If a newer
+// one from under another Accept was offered in vain, it has changed again, or the two are
+// apart: then what is stored under the key would have been confirmed.
+func (q *inquiry) marks(sent store.Digest) uint8 {
 	switch {
-	case len(q.offered) == 0 || !q.offered[0].newer:
-		return had
-	case had&doubted != 0:
+	case len(q.own) == 0:
 		return 0
+	case len(q.offered) > 0 && q.offered[0].newer && slices.ContainsFunc(q.own, func(r store.Representation) bool { return r.Body == sent }):
+		return apart
 	}
-	return twin | doubted
+	return q.own[0].Hashed & marks
 }
 
 // wantsWhole reports whether a client is told what only the complete answer can tell: a

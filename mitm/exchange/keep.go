@@ -146,13 +146,13 @@ func (x *Exchange) keep(f *flight, q *inquiry, resp *http.Response) {
 	view := &store.Representation{
 		Header:   storedHeader(resp.Header),
 		ETag:     etag,
-		Hashed:   uint8(follows) | q.marks(),
 		Opaque:   !x.check(q.key, etag, sum(tagged)),
 		Encoding: a.encoding,
 		Size:     size,
 		Stored:   q.by.At,
 	}
 	body.Sum(view.Body[:0])
+	view.Hashed = uint8(follows) | q.marks(view.Body)
 	whole := t.whole()
 	a.represent(view, whole)
 	f.deliver(a)

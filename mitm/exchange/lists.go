@@ -31,6 +31,17 @@ func asksJSON(accept string) bool {
 	return true
 }
 
+// asksPlainJSON reports whether an Accept asks for JSON in GitHub's plain form, of which it
+// has several names. Other forms, such as .full+json, have other fields (GitHub's
+// documentation, "Media types").
+func asksPlainJSON(accept string) bool {
+	switch accept {
+	case "", "*/*", "application/json", "application/vnd.github+json", "application/vnd.github.v3+json":
+		return true
+	}
+	return false
+}
+
 // namesList reports whether a path is that of a list, as far as its last segment tells:
 // those with which GitHub's paths of arrays end. A path that merely looks like one is
 // asked for with a validator that it does not have, which costs nothing.

@@ -32,8 +32,7 @@ func TestAChangeIsPaidOnceForAllMediaTypes(t *testing.T) {
 	}
 }
 
-// Where two media types part, what one has become is offered to the other once in vain, and
-// from then on each goes by its own.
+// Media types that are no names of one form go each by its own from the first.
 func TestMediaTypesThatPart(t *testing.T) {
 	w := newWorld(t)
 	read := func(accept string) int {
@@ -56,5 +55,59 @@ func TestMediaTypesThatPart(t *testing.T) {
 				t.Errorf("what has not changed since change %d costs %d points", change, costs)
 			}
 		}
+	}
+}
+
+// Two media types that were alike, as those of an empty list are, and are no more: one point
+// each shows it, and then each goes by its own.
+func TestMediaTypesThatWereAlike(t *testing.T) {
+	w := newWorld(t)
+	const list = "/repos/acme/empty/issues"
+	w.github.AddRepo("acme/empty", false)
+	read := func(accept string) int {
+		before := w.points("core")
+		w.get(ci, list, "Accept", accept)
+		w.x.Wait()
+		return w.points("core") - before
+	}
+	both := func() int { return read(githubJSON) + read(fullJSON) }
+	if costs := both(); costs != 0 {
+		t.Fatalf("%d points for an empty list", costs)
+	}
+	w.aged(2 * time.Second)
+	w.github.AddIssue("acme/empty", "one")
+	if costs := both(); costs != 2 {
+		t.Errorf("%d points for two views of a change", costs)
+	}
+	if costs := both() + both(); costs > 2 {
+		t.Errorf("%d points to see that they are apart", costs)
+	}
+	for range 3 {
+		if costs := both(); costs != 0 {
+			t.Errorf("%d points for what has not changed", costs)
+		}
+	}
+}
+
+// Two names of one form are taken to be alike before that was ever shown.
+func TestAChangeIsPaidOnceFromTheFirst(t *testing.T) {
+	w := newWorld(t)
+	edit := func(n int) {
+		w.aged(2 * time.Second)
+		w.github.EditIssue("acme/web", 1, fmt.Sprint("title ", n))
+	}
+	read := func(accept string) {
+		w.get(ci, "/repos/acme/web/issues/1", "Accept", accept)
+		w.x.Wait()
+	}
+	read(githubJSON)
+	edit(1)
+	read("*/*")
+	edit(2)
+	before := w.points("core")
+	read(githubJSON)
+	read("*/*")
+	if costs := w.points("core") - before; costs != 1 {
+		t.Errorf("a change costs %d points", costs)
 	}
 }
