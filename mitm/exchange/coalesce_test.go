@@ -44,17 +44,44 @@ func TestAHerdOnAColdKeyCostsOnePointAndOne304(t *testing.T) {
 	})
 }
 
-// On a warm key nobody waits for another's answer, but only a handful are under way; the
-// others go together.
-func TestAWarmKeyHasAHandfulUnderWay(t *testing.T) {
+// On a warm key who comes while another is under way waits for it a moment: a change is paid
+// for once. The others go together.
+func TestAHerdOnAWarmKeyPaysAChangeOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world, y *way) {
+		w.get(ci, issue)
+		w.x.Wait()
+		w.github.EditIssue("acme/web", 1, "another title")
+		y.sent.Store(0)
+		y.open = make(chan struct{})
+		all := w.herd(50, ci, issue)
+		if n := y.sent.Load(); n != 1 {
+			t.Errorf("%d were sent at once", n)
+		}
+		close(y.open)
+		if n := outcomes(all); n[Fetched] != 1 || n[Revalidated] != 1 || n[Coalesced] != 48 {
+			t.Errorf("outcomes %v", n)
+		}
+		if n := w.points("core"); n != 2 {
+			t.Errorf("%d points for what was there and a change", n)
+		}
+	})
+}
+
+// One answer that takes long holds nobody up, but only a handful are under way.
+func TestASlowAnswerHoldsNobodyUp(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, y *way) {
 		w.get(ci, issue)
 		w.x.Wait()
 		y.sent.Store(0)
 		y.open = make(chan struct{})
-		all := w.herd(50, ci, issue)
+		all := w.aHandful(ci, issue)
 		if n := y.sent.Load(); n != mostAloft {
-			t.Errorf("%d were sent at once", n)
+			t.Errorf("%d were sent", n)
+		}
+		all = append(all, w.herd(46, ci, issue)...)
+		time.Sleep(2 * patience)
+		if n := y.sent.Load(); n != mostAloft {
+			t.Errorf("then %d were sent", n)
 		}
 		close(y.open)
 		if n := outcomes(all); n[Revalidated] != mostAloft+1 || n[Coalesced] != 50-mostAloft-1 {
@@ -64,6 +91,17 @@ func TestAWarmKeyHasAHandfulUnderWay(t *testing.T) {
 			t.Errorf("%d points", n)
 		}
 	})
+}
+
+// aHandful asks as often as requests for the same are under way at most, each when the one
+// before it has lost its patience and was sent.
+func (w *world) aHandful(token, path string) (all []*asking) {
+	for range mostAloft {
+		all = append(all, w.herd(1, token, path)...)
+		time.Sleep(patience)
+		synctest.Wait()
+	}
+	return all
 }
 
 // Promise 2, where it is hardest: an answer that takes long is old when it arrives. Whoever
@@ -245,9 +283,7 @@ func TestEachGetsItsOwnKindOfTheSharedAnswer(t *testing.T) {
 		want := w.get(ci, labels).body
 		w.x.Wait()
 		y.open = make(chan struct{})
-		for range mostAloft {
-			w.herd(1, ci, labels)
-		}
+		w.aHandful(ci, labels)
 		ask := func(method string, headers ...string) *asking {
 			return w.begin(t.Context(), ci, method, labels, "", headers...)
 		}

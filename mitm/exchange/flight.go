@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"octopool/store"
 )
@@ -29,16 +30,22 @@ type flights struct {
 	ended    sync.Cond // one of the flying has
 }
 
-// traffic is what has been sent for keys that may have the same bytes, see kindred.
+// traffic is what is under way for keys that may have the same bytes, see kindred.
 type traffic struct {
 	flights  int
 	bringing int           // of these, will be of use to who comes next
 	landed   chan struct{} // closed when the next one lands
 }
 
-// mostAloft is how many flights that ask for the same may be under way. With one, who
-// comes while it is would wait for two answers of GitHub's; with more, a change may be
-// paid for by as many as were under way when it happened.
+// patience is how long a flight waits for one that asks for the same and is under way,
+// even if what that brings is likely no news: if it is, both would be paid for. It is
+// about as long as GitHub takes, so that a herd costs one point for a change, and one
+// answer that takes long holds nobody up.
+const patience = 200 * time.Millisecond
+
+// mostAloft is how many flights that ask for the same may be under way. With one, all
+// would hang on an answer that never comes; with more, a change may be paid for by as
+// many as were under way when it happened.
 const mostAloft = 4
 
 // A flight is one question on its way to GitHub and back. It belongs to none of those who
@@ -132,39 +139,41 @@ func (s *flights) wait() {
 	}
 }
 
-// turn waits until the flight may go. What others bring is waited for, since then it need
-// only be confirmed; others are not, unless they are many.
+// turn waits until the flight may go, and then it counts as under way. What others bring is
+// waited for, since then it need only be confirmed; others are for a moment, unless they are
+// many.
 func (f *flight) turn() error {
-	for {
-		landed := f.obstacle()
-		if landed == nil {
-			return nil
-		}
+	landed := f.takeOff(true)
+	if landed == nil {
+		return nil
+	}
+	patience := time.NewTimer(patience)
+	defer patience.Stop()
+	for patient := true; landed != nil; landed = f.takeOff(patient) {
 		select {
 		case <-landed:
+		case <-patience.C:
+			patient = false
 		case <-f.Done():
 			return f.Err()
 		}
 	}
+	return nil
 }
 
-// obstacle is nil, or closed when it is time to look again.
-func (f *flight) obstacle() <-chan struct{} {
+// takeOff is nil when the flight may go, else closed when it is time to try again.
+func (f *flight) takeOff(patient bool) (landed <-chan struct{}) {
 	f.flights.mu.Lock()
 	defer f.flights.mu.Unlock()
-	t := f.flights.aloft[f.path]
-	if t == nil || t.bringing == 0 && t.flights < mostAloft {
-		return nil
+	if t := f.flights.aloft[f.path]; t != nil && (patient || t.bringing > 0 || t.flights >= mostAloft) {
+		return t.landed
 	}
-	return t.landed
+	f.rise()
+	return nil
 }
 
-// depart says that the flight is sent now: nobody joins it any more. A bringing one
-// brings what those who come later can use.
-func (f *flight) depart(bringing bool) {
-	f.flights.mu.Lock()
-	defer f.flights.mu.Unlock()
-	f.shut()
+// rise counts the flight as under way, with flights.mu held.
+func (f *flight) rise() *traffic {
 	t := f.flights.aloft[f.path]
 	if t == nil {
 		t = &traffic{landed: make(chan struct{})}
@@ -174,7 +183,16 @@ func (f *flight) depart(bringing bool) {
 		f.aloft = true
 		t.flights++
 	}
-	if bringing && !f.bringing {
+	return t
+}
+
+// depart says that the flight is sent now: nobody joins it any more. A bringing one
+// brings what those who come later can use.
+func (f *flight) depart(bringing bool) {
+	f.flights.mu.Lock()
+	defer f.flights.mu.Unlock()
+	f.shut()
+	if t := f.rise(); bringing && !f.bringing {
 		f.bringing = true
 		t.bringing++
 	}
