@@ -20,6 +20,7 @@ func rooms() map[string][]string {
 		"octopool/mitm":                     {"ca", "mitm/admin", "mitm/exchange", "mitm/route", "policy", "policy/pool", "store"},
 		"octopool/mitm/admin":               {"policy"},
 		"octopool/mitm/bench":               {"ca", "mitm/config", "mitm/daemon", "mitm/githubtest", "policy"},
+		"octopool/mitm/audit":               {},
 		"octopool/mitm/config":              {"mitm", "policy", "policy/pool", "policy/pool/installation"},
 		"octopool/mitm/daemon":              {"ca", "mitm", "mitm/admin", "mitm/config", "mitm/launch", "policy", "policy/pool", "store"},
 		"octopool/mitm/exchange":            {"policy", "policy/pool", "store"},
