@@ -47,11 +47,28 @@ func (g GitHub) Origins() []policy.Origin {
 			origin("uploads."+host, policy.RoleUploads),
 		}
 		if g.Git {
-			out = append(out, origin(host, policy.RoleWeb))
+			out = append(out,
+				origin(host, policy.RoleWeb),
+				origin("codeload."+host, policy.RoleArchive),
+				origin("raw."+host, policy.RoleRaw))
 		}
 		return out
 	}
-	return []policy.Origin{origin(host, policy.RoleEnterprise)}
+	return g.server(host, origin)
+}
+
+// server are the hosts of an Enterprise Server: one for everything, and those that it has
+// for some of it with subdomain isolation (GitHub's documentation, "Enabling subdomain
+// isolation"). Which of the two it has cannot be told from here.
+func (g GitHub) server(host string, origin func(string, policy.Role) policy.Origin) []policy.Origin {
+	out := []policy.Origin{origin(host, policy.RoleEnterprise), origin("uploads."+host, policy.RoleUploads)}
+	if g.Git {
+		out = append(out,
+			origin("codeload."+host, policy.RoleArchive),
+			origin("raw."+host, policy.RoleRaw),
+			origin("gist."+host, policy.RoleGist))
+	}
+	return out
 }
 
 // API is where the REST API of a GitHub begins.

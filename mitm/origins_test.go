@@ -25,8 +25,13 @@ func TestOrigins(t *testing.T) {
 		{GitHub{Host: "acme.ghe.com"}, roles{"api.acme.ghe.com": policy.RoleAPI, "uploads.acme.ghe.com": policy.RoleUploads}},
 		{GitHub{Host: "acme.ghe.com", Git: true}, roles{
 			"api.acme.ghe.com": policy.RoleAPI, "uploads.acme.ghe.com": policy.RoleUploads, "acme.ghe.com": policy.RoleWeb,
+			"codeload.acme.ghe.com": policy.RoleArchive, "raw.acme.ghe.com": policy.RoleRaw,
 		}},
-		{GitHub{Host: "github.example.com"}, roles{"github.example.com": policy.RoleEnterprise}},
+		{GitHub{Host: "github.example.com"}, roles{"github.example.com": policy.RoleEnterprise, "uploads.github.example.com": policy.RoleUploads}},
+		{GitHub{Host: "github.example.com", Git: true}, roles{
+			"github.example.com": policy.RoleEnterprise, "uploads.github.example.com": policy.RoleUploads,
+			"codeload.github.example.com": policy.RoleArchive, "raw.github.example.com": policy.RoleRaw, "gist.github.example.com": policy.RoleGist,
+		}},
 	} {
 		got := roles{}
 		for _, o := range tt.github.Origins() {

@@ -108,7 +108,7 @@ func (p *Policy) Authorize(c Caller, r Request) (Grant, error) {
 	case r.Kind == KindGraphQL:
 		return refuse("a client with scopes cannot use GraphQL yet")
 	case r.Kind == KindGit, r.Kind == KindLFS, r.Kind == KindArchive:
-		return refuse("it needs the scope " + r.gitScope())
+		return refuse("it needs the scope " + r.gitScope(c.client.namesGitHubs()))
 	case r.Kind == KindOther:
 		return refuse("no scope is about such pages")
 	}
@@ -117,13 +117,16 @@ func (p *Policy) Authorize(c Caller, r Request) (Grant, error) {
 
 // gitScope is the least scope that names a request of git's kinds: what is asked, such as
 // GET …/info/refs for a push, does not tell its sender which.
-func (r *Request) gitScope() string {
+func (r *Request) gitScope(namesGitHub bool) string {
 	verb, owner := "git:read ", r.Owner
 	if r.Write {
 		verb = "git:write "
 	}
 	if r.gist {
 		owner = "gist"
+	}
+	if namesGitHub {
+		owner = r.Origin.GitHub + "/" + owner
 	}
 	return verb + owner + "/" + r.Repo
 }

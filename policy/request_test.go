@@ -120,6 +120,7 @@ func TestRead(t *testing.T) {
 		{enterprise, "GET /acme/web.git/info/refs", "git read [acme/web] /acme/web.git/info/refs"},
 		{enterprise, "GET /raw/acme/archive/main/x", "archive read [acme/archive] /raw/acme/archive/main/x"},
 		{enterprise, "GET /codeload/acme/web/zip/main", "archive read [acme/web] /codeload/acme/web/zip/main"},
+		{enterprise, "GET /_codeload/acme/web/legacy.zip/main?token=x", "archive read [acme/web] /_codeload/acme/web/legacy.zip/main"},
 		{enterprise, "GET /gist/" + gistID + ".git/HEAD", "git read [/" + gistID + "] /gist/" + gistID + ".git/HEAD"},
 		{enterprise, "GET /", "other read [/] /"},
 	} {

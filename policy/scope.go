@@ -33,10 +33,14 @@ import (
 // the host they redirect to. Gists are git:read gist/ID: no pattern but the plain
 // word gist reaches them, and that one reaches nothing else.
 //
+// Where octopool stands before several GitHubs, a pattern begins with the one it is for:
+// read github.com/repos/acme/**, git:read ghe.example/acme/*.
+//
 // Uploads of release assets are POST /repos/OWNER/REPO/releases/ID/assets. Web pages are
 // in no scope, nor is GraphQL as long as its documents are not read.
 type Scope struct {
 	text    string
+	github  string // see GitHub
 	service service
 	methods methodSet // REST
 	pattern pattern
@@ -63,17 +67,22 @@ func ParseScope(text string) (Scope, error) {
 		return Scope{}, fmt.Errorf("scope %q: want two words, such as %q or %q", s.text, "read /repos/acme/**", "git:read acme/*")
 	}
 	var err error
+	host, below := cutGitHub(words[1])
+	s.github = host
 	switch words[0] {
 	case "git:read":
 		s.service = gitRead
-		s.pattern, err = parseRepositories(words[1])
+		s.pattern, err = parseRepositories(below)
 	case "git:write":
 		s.service = gitWrite
-		s.pattern, err = parseRepositories(words[1])
+		s.pattern, err = parseRepositories(below)
 	default:
 		s.service = rest
+		if host != "" {
+			below = "/" + below
+		}
 		if s.methods, err = parseMethods(words[0]); err == nil {
-			s.pattern, err = parsePaths(words[1])
+			s.pattern, err = parsePaths(below)
 		}
 	}
 	if err != nil {
@@ -164,6 +173,9 @@ func parseMethods(list string) (methodSet, error) {
 func (s Scope) Allows(r Request) bool { return s.allows(&r) }
 
 func (s *Scope) allows(r *Request) bool {
+	if !s.isOn(r.Origin.GitHub) {
+		return false
+	}
 	switch r.Kind {
 	case KindREST, KindUpload:
 		if s.service != rest || s.methods&methodBit(r.Method) == 0 {

@@ -65,6 +65,14 @@ func TestScopeAllows(t *testing.T) {
 			[]string{"GET /api/v3/repos/evil/web", "GET /repos/acme/web", "GET /repos/acme/raw/x"}},
 		{"read /**", web, nil, []string{"GET /acme/web", "GET /acme/web/info/refs", "GET /login"}},
 
+		{"read github.com/repos/acme/**", api, []string{"GET /repos/acme/web"}, []string{"GET /repos/evil/web"}},
+		{"read github.com/repos/acme/**", enterprise, nil, []string{"GET /api/v3/repos/acme/web"}},
+		{"read GHE.example/repos/acme/**", enterprise, []string{"GET /api/v3/repos/acme/web"}, []string{"GET /api/v3/repos/evil/web"}},
+		{"read ghe.example/repos/acme/**", api, nil, []string{"GET /repos/acme/web"}},
+		{"git:read github.com/acme/*", web, []string{"GET /acme/web/HEAD"}, []string{"GET /evil/web/HEAD"}},
+		{"git:read github.com/acme/*", enterprise, nil, []string{"GET /acme/web/HEAD", "GET /_codeload/acme/web/zip/main"}},
+		{"git:read ghe.example/gist/*", enterprise, []string{"GET /gist/" + gistID + ".git/HEAD"}, []string{"GET /acme/web/HEAD"}},
+
 		{"git:read acme/*", web,
 			[]string{"GET /acme/web.git/info/refs?service=git-upload-pack", "POST /Acme/web/git-upload-pack", "GET /acme/web/HEAD", "POST /acme/web.git/info/lfs/objects/batch",
 				"GET /acme/web/archive/main.zip", "GET /acme/web/releases/download/v1/x", "GET /acme/web/raw/main/x"},

@@ -15,7 +15,9 @@ func (r *Request) readWeb(s []string, rawQuery string) {
 }
 
 // readEnterpriseWeb is readWeb for an Enterprise Server without subdomains, where
-// raw files, archives and gists have a first segment instead of a host.
+// raw files, archives and gists have a first segment instead of a host (GitHub's
+// documentation, "Enabling subdomain isolation"; /_codeload is where archives were
+// observed to lead).
 func (r *Request) readEnterpriseWeb(rawQuery string) {
 	s := r.Path.split
 	if len(s) == 0 {
@@ -24,7 +26,7 @@ func (r *Request) readEnterpriseWeb(rawQuery string) {
 	switch strings.ToLower(s[0]) {
 	case "raw", "media":
 		r.readRaw(s[1:])
-	case "codeload":
+	case "codeload", "_codeload":
 		r.readArchive(s[1:])
 	case "gist":
 		r.readGist(s[1:], rawQuery)

@@ -98,6 +98,8 @@ func (s *settler) reads(at, pattern string) (policy.Scope, bool) {
 	}
 	scope, err := policy.ParseScope("read " + pattern)
 	switch inner := errors.Unwrap(err); {
+	case err == nil && scope.GitHub() != "":
+		s.wrong(at+".path", "%q: leave %s out, a path is that of every GitHub", pattern, scope.GitHub())
 	case err == nil:
 		return scope, true
 	case inner == nil: // there are not just two words

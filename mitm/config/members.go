@@ -112,7 +112,7 @@ func (s *settler) rules(f File, credentials []pool.Credential) policy.Rules {
 		if !pools[c.Pool] && len(pools) > 0 {
 			s.wrong(at+".pool", "client %s: no credential is in pool %q; there is: %s", c.Name, c.Pool, strings.Join(slices.Sorted(maps.Keys(pools)), ", "))
 		}
-		r := policy.Registration{Name: c.Name, Pool: c.Pool, Scopes: s.scopes(at, c)}
+		r := policy.Registration{Name: c.Name, Pool: c.Pool, Scopes: s.scopes(f, at, c)}
 		var ok bool
 		if r.Token, ok = s.digest(at, c, owner); ok {
 			owner[r.Token] = "client " + c.Name
@@ -131,7 +131,7 @@ func (s *settler) rules(f File, credentials []pool.Credential) policy.Rules {
 	return rules
 }
 
-func (s *settler) scopes(at string, c Client) []policy.Scope {
+func (s *settler) scopes(f File, at string, c Client) []policy.Scope {
 	if c.Scopes != nil && len(c.Scopes) == 0 {
 		s.wrong(at+".scopes", "client %s: an empty list would allow everything; leave scopes out for that", c.Name)
 	}
@@ -142,6 +142,7 @@ func (s *settler) scopes(at string, c Client) []policy.Scope {
 			s.wrong(fmt.Sprintf("%s.scopes[%d]", at, j), "client %s: %v", c.Name, err)
 			continue
 		}
+		s.checkGitHub(f, c, fmt.Sprintf("%s.scopes[%d]", at, j), scope)
 		out = append(out, scope)
 	}
 	return out

@@ -130,7 +130,7 @@ func (x *Exchange) Do(ctx context.Context, g policy.Grant, in *http.Request) (*A
 	case g.Presents() != policy.Pooled:
 		return x.pass(ctx, g, in)
 	case r.Kind == policy.KindREST && isRateLimit(r):
-		return x.rateLimit(g, in), nil
+		return x.rateLimit(ctx, g, in)
 	case storable(r, in.Header):
 		a, err = x.read(ctx, g, in)
 	case r.Kind == policy.KindGraphQL:

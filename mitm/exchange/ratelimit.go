@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -22,8 +23,21 @@ type standing struct {
 // rateLimit answers GET /rate_limit from the budgets of the client's pool: GitHub's own
 // answer would speak of one credential, and has been seen to be wrong. Its form is
 // GitHub's, with rate as the deprecated copy of core.
-func (x *Exchange) rateLimit(g policy.Grant, in *http.Request) *Answer {
+//
+// An Enterprise Server that has told of no limit is asked: one without limits has a 404
+// here (observed), and one with limits has told of them now.
+func (x *Exchange) rateLimit(ctx context.Context, g policy.Grant, in *http.Request) (*Answer, error) {
 	w := pool.WantOf(g)
+	if g.Request().Origin.Role == policy.RoleEnterprise && !x.Pools.Limited(w.GitHub, w.Pool) {
+		a, err := x.read(ctx, g, in)
+		if err != nil {
+			return nil, err
+		}
+		if a.Status != http.StatusOK {
+			return x.conclude(g, in, a), nil
+		}
+		a.Body.Close()
+	}
 	resources := map[string]standing{}
 	var core pool.Budget
 	for _, resource := range x.Pools.Resources(w.GitHub, w.Pool) {
@@ -53,5 +67,5 @@ func (x *Exchange) rateLimit(g policy.Grant, in *http.Request) *Answer {
 	if in.Method == http.MethodHead {
 		a.Body = http.NoBody
 	}
-	return a
+	return a, nil
 }

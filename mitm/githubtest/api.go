@@ -151,6 +151,7 @@ func (c *call) charged(b *budget) (*answer, int) {
 // finish adds what every answer of the API carries, and turns a 200 the client
 // has already into a 304: free for the authenticated, charged for the anonymous.
 func (c *call) finish(a *answer, b *budget, resource string) (http.Header, int, []byte) {
+	c.s.place.localize(a)
 	h := a.header
 	status, body := a.status, a.body
 	vary := varyAnonymous

@@ -33,7 +33,7 @@ func (s *Server) serveWeb(w http.ResponseWriter, r *http.Request, rec *record, f
 		return false
 	}
 	w.Header().Set("Cache-Control", "no-cache")
-	http.Redirect(w, r, location, http.StatusFound)
+	http.Redirect(w, r, s.place.spell(location), http.StatusFound)
 	return true
 }
 
@@ -97,7 +97,7 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, rec *record, o
 		if r.URL.RawQuery != "" {
 			target += "?" + r.URL.RawQuery
 		}
-		http.Redirect(w, r, target, http.StatusMovedPermanently)
+		http.Redirect(w, r, s.place.spell(target), http.StatusMovedPermanently)
 	case g.barred != "":
 		gitRefuse(w, http.StatusForbidden, g.barred)
 	case g.login == "" && !g.reads:

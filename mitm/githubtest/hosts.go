@@ -30,7 +30,7 @@ const (
 	hostAssets   = "release-assets.githubusercontent.com"
 )
 
-// Hosts are the names the server answers to, each with a certificate of its own.
+// Hosts are the names that a server answers to as github.com, each with a certificate of its own.
 func Hosts() []string {
 	return []string{hostAPI, hostUploads, hostGit, hostGist, hostCodeload, hostRaw, hostAssets}
 }
@@ -49,13 +49,14 @@ type authority struct {
 	certificatePEM []byte
 	root           *x509.Certificate
 	key            *ecdsa.PrivateKey
-	secret         []byte // signs download URLs
+	secret         []byte   // signs download URLs
+	hosts          []string // that it has certificates for
 
 	mu     sync.Mutex
 	leaves map[string]*tls.Certificate // by host, guarded by mu
 }
 
-func newAuthority() *authority {
+func newAuthority(hosts []string) *authority {
 	key := newKey()
 	template := &x509.Certificate{
 		SerialNumber:          serial(),
@@ -72,6 +73,7 @@ func newAuthority() *authority {
 		root:           root,
 		key:            key,
 		secret:         []byte(rand.Text()),
+		hosts:          hosts,
 		leaves:         map[string]*tls.Certificate{},
 	}
 }
@@ -80,10 +82,10 @@ func newAuthority() *authority {
 // host gets the API's, as an IP address connects to some default at GitHub too.
 func (a *authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	host := strings.ToLower(hello.ServerName)
-	if host == "" {
+	if host == "" && slices.Contains(a.hosts, hostAPI) {
 		host = hostAPI
 	}
-	if !slices.Contains(Hosts(), host) {
+	if !slices.Contains(a.hosts, host) {
 		return nil, fmt.Errorf("no certificate for %s", host)
 	}
 	a.mu.Lock()

@@ -179,10 +179,10 @@ func (c *call) meta(segments []string) *answer {
 	if segments[0] == "zen" {
 		return &answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/plain;charset=utf-8"}}, body: []byte("Keep it logically awesome.")}
 	}
-	return ok(object{
+	return ok(append(c.s.place.installed(), object{
 		{"verifiable_password_authentication", false}, {"web", []string{"140.82.112.0/20"}}, {"api", []string{"140.82.112.0/20"}},
 		{"git", []string{"140.82.112.0/20"}}, {"domains", object{{"website", []string{"*.github.com", "*.githubusercontent.com"}}}},
-	})
+	}...))
 }
 
 func (c *call) user(rest []string) *answer {

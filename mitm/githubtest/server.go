@@ -19,10 +19,12 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,6 +42,7 @@ type Server struct {
 	life      context.Context
 	end       context.CancelFunc // of life, at Close
 	lists     bool               // If-None-Match may name several validators
+	place     place              // which GitHub it is; see As
 	handlers  sync.WaitGroup     // added to under mu, and not after Close
 
 	interceptMu sync.RWMutex
@@ -81,7 +84,7 @@ func WithETagLists() Option { return func(s *Server) { s.lists = true } }
 func New(options ...Option) *Server {
 	s := &Server{
 		now:       time.Now,
-		authority: newAuthority(),
+		place:     gitHub(),
 		world:     newWorld(),
 		restraint: newRestraint(),
 		statuses:  map[int]int{},
@@ -91,6 +94,7 @@ func New(options ...Option) *Server {
 	for _, option := range options {
 		option(s)
 	}
+	s.authority = newAuthority(slices.Collect(maps.Keys(s.place.hosts)))
 	s.life, s.end = context.WithCancel(context.Background())
 	if s.silent {
 		s.client = &http.Client{Transport: s.Transport()}
@@ -156,10 +160,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.handlers.Done()
 	host := hostOf(r)
+	asked, part, ours := s.place.read(r, host)
 	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat)) // so that a client can find its own clock wrong
 	rec := s.record(r, host)
 	defer complain()
-	leave := s.arrive(r, host, rec)
+	leave := s.arrive(r, part, rec)
 	defer leave()
 	w = &watchedWriter{ResponseWriter: w, rec: rec, s: s, leave: leave}
 	s.dawdle(r)
@@ -174,7 +179,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Misdirected Request", http.StatusMisdirectedRequest) // RFC 9110 section 15.5.20
 		return
 	}
-	switch host {
+	if !ours {
+		http.Error(w, "unknown host "+host, http.StatusMisdirectedRequest)
+		return
+	}
+	r = asked
+	switch part {
 	case hostAPI:
 		s.serveAPI(w, r, rec)
 	case hostUploads:
@@ -187,8 +197,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveRaw(w, r, rec)
 	case hostAssets:
 		s.serveSignedAsset(w, r)
-	default:
-		http.Error(w, "unknown host "+host, http.StatusMisdirectedRequest)
 	}
 }
 

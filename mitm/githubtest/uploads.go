@@ -94,6 +94,7 @@ func (s *Server) upload(r *http.Request, v viewer, rp *repo, rel *release, conte
 		uploader: s.account(v.login), created: s.tick()}
 	rel.assets = append(rel.assets, a)
 	done := reply(http.StatusCreated, a.view(rp, rel))
+	s.place.localize(done)
 	h := done.header
 	// Observed: the ETag is weak and that of the asset by itself, which makes
 	// it the API's formula; there is but one Vary line.

@@ -159,5 +159,5 @@ func (b *budget) standing(now time.Time) Budget {
 	if !b.unlimited {
 		left = max(0, min(b.limit, b.leftAt(now)))
 	}
-	return Budget{Limit: b.limit, Used: b.limit - left, Remaining: left, Reset: b.resetAt(now)}
+	return Budget{Limit: b.limit, Used: b.limit - left, Remaining: left, Reset: b.resetAt(now), Unlimited: b.unlimited}
 }

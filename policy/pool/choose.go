@@ -55,7 +55,7 @@ func (p *Pools) Lease(ctx context.Context, w Want) (*Lease, error) {
 	}
 	p.mu.Lock()
 	if w.Owner == "" && w.Number != "" {
-		w.Owner = p.numbers[w.Number]
+		w.Owner = p.numbers[numbered{w.GitHub, w.Number}]
 	}
 	members := p.members[member{w.GitHub, w.Pool}]
 	p.mu.Unlock()

@@ -238,7 +238,7 @@ func (l *Lease) place(a answer, body []byte, v *Verdict) {
 	case notHere && l.owner == "" && l.number != "":
 		v.Elsewhere = l.c.app != nil
 	case a.status < http.StatusBadRequest && l.sought && l.owner == "" && l.number != "" && l.c.account != "":
-		l.pools.remember(l.number, l.c.account) // others do not see it, so it is not just public
+		l.pools.remember(numbered{l.c.GitHub, l.number}, l.c.account) // others do not see it, so it is not just public
 	}
 }
 
@@ -247,7 +247,7 @@ func (l *Lease) place(a answer, body []byte, v *Verdict) {
 const notTheInstallations = "Resource not accessible by integration"
 
 // remember notes whom a number stands for.
-func (p *Pools) remember(number, owner string) {
+func (p *Pools) remember(number numbered, owner string) {
 	const most = 1 << 14 // numbers come from requests
 	if len(p.numbers) >= most {
 		clear(p.numbers)

@@ -72,8 +72,8 @@ type Pools struct {
 	members    map[member][]*credential // replaced whole, never changed in place
 	principals map[string]*principal
 	clients    map[string]*client
-	numbers    map[string]string // owners of what is asked for by number
-	heard      map[taker][4]int  // what other octopools have taken of the paces
+	numbers    map[numbered]string // owners of what is asked for by number
+	heard      map[taker][4]int    // what other octopools have taken of the paces
 	queue      queue
 	watch      func(Asked)
 	notes      []note // to be logged when mu is released
@@ -82,13 +82,16 @@ type Pools struct {
 // member names one pool: pools of the same name on two GitHubs never mix.
 type member struct{ github, pool string }
 
+// numbered is what a number stands for: each GitHub counts for itself.
+type numbered struct{ github, number string }
+
 // New returns the pools of these credentials. It refuses two credentials of one name, a
 // name that is none (see [policy.IsName]), a credential that is neither a token nor an
 // App or whose key is none, and a client whose writes_as is no credential of its pool.
 func New(c Config) (*Pools, error) {
 	p := &Pools{
 		Config: c, now: time.Now, kick: make(chan struct{}, 1),
-		principals: map[string]*principal{}, clients: map[string]*client{}, numbers: map[string]string{}, heard: map[taker][4]int{},
+		principals: map[string]*principal{}, clients: map[string]*client{}, numbers: map[numbered]string{}, heard: map[taker][4]int{},
 	}
 	for i, one := range c.Credentials {
 		switch {

@@ -12,10 +12,18 @@ import (
 type Budget struct {
 	Limit, Used, Remaining int
 	Reset                  time.Time
+
+	// Unlimited is set where GitHub has told of no limit, as an Enterprise Server without
+	// limits does. The other fields then hold what a GitHub with limits usually has.
+	Unlimited bool
 }
 
-// Tell writes the budget into an answer's headers as GitHub does.
+// Tell writes the budget into an answer's headers as GitHub does: an unlimited one is not
+// told.
 func (b Budget) Tell(h http.Header, resource string) {
+	if b.Unlimited {
+		return
+	}
 	h.Set("X-Ratelimit-Limit", strconv.Itoa(b.Limit))
 	h.Set("X-Ratelimit-Remaining", strconv.Itoa(b.Remaining))
 	h.Set("X-Ratelimit-Used", strconv.Itoa(b.Used))
@@ -63,7 +71,7 @@ func (p *Pools) Budget(w Want) Budget {
 		b.Reset = back // not the window's end, or tools would be silent for an hour
 	}
 	if cl.PointsPerHour > 0 && w.Resource != "" {
-		if own := cl.standing(now); own.Remaining < b.Remaining {
+		if own := cl.standing(now); own.Remaining < b.Remaining || b.Unlimited {
 			return own
 		}
 	}
@@ -73,6 +81,7 @@ func (p *Pools) Budget(w Want) Budget {
 // sum adds the budgets of principals, each once, however many credentials it has.
 func sum(principals []*principal, resource string, now time.Time) Budget {
 	total := Budget{Reset: now.Add(newBudget(resource).window)}
+	told, untold := 0, 0
 	for i, p := range principals {
 		held := p.budget(resource)
 		if held == nil || slices.Contains(principals[:i], p) {
@@ -82,10 +91,16 @@ func sum(principals []*principal, resource string, now time.Time) Budget {
 		total.Limit += b.Limit
 		total.Used += b.Used
 		total.Remaining += b.Remaining
+		if b.Unlimited {
+			untold++
+		} else {
+			told++
+		}
 		if b.Reset.Before(total.Reset) {
 			total.Reset = b.Reset
 		}
 	}
+	total.Unlimited = untold > 0 && told == 0
 	return total
 }
 
@@ -203,6 +218,20 @@ func (p *Pools) Spendings() []Spending {
 	}
 	slices.SortFunc(out, func(a, b Spending) int { return strings.Compare(a.Name, b.Name) })
 	return out
+}
+
+// Limited reports whether GitHub has told of a limit to a credential of this pool.
+func (p *Pools) Limited(github, pool string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.members[member{github, pool}] {
+		for _, b := range c.principal.budgets {
+			if b.heard() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Resources are the resources a client can be told of: those every GitHub has, and

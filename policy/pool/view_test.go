@@ -104,7 +104,7 @@ func TestStandings(t *testing.T) {
 	late.Settle(403, bare("Retry-After", "60"), []byte(secondaryWords))
 	w.silent("d", "60")
 	w.lease(of("graphql")).Release() // asked for and never told
-	coreOfA := Budget{5000, 10, 4990, in(time.Hour)}
+	coreOfA := Budget{Limit: 5000, Used: 10, Remaining: 4990, Reset: in(time.Hour)}
 	none := map[string]Budget{}
 	pat := func(name string, up bool, reason string, budgets map[string]Budget) Standing {
 		return Standing{Name: name, GitHub: "github.com", Pool: "default", Kind: "pat", Up: up, Ready: true, Reason: reason, Budgets: budgets}
@@ -114,7 +114,7 @@ func TestStandings(t *testing.T) {
 	refused, silent := pat("c", false, "GitHub answered 401 Bad credentials", none), pat("d", false, "silent after a secondary limit", none)
 	refused.Ready, refused.Retry, silent.Retry = false, in(recheckAfter), in(time.Minute)
 	want := []Standing{
-		pat("a", true, "", map[string]Budget{"core": coreOfA, "search": {30, 1, 29, in(time.Minute)}}),
+		pat("a", true, "", map[string]Budget{"core": coreOfA, "search": {Limit: 30, Used: 1, Remaining: 29, Reset: in(time.Minute)}}),
 		elsewhere,
 		refused,
 		silent,
@@ -124,7 +124,7 @@ func TestStandings(t *testing.T) {
 	}
 	w.pass(time.Minute)
 	got := w.Standings()
-	if !got[3].Up || got[3].Reason != "" || got[2].Up || got[0].Budgets["search"] != (Budget{30, 0, 30, w.at.Add(time.Minute)}) {
+	if !got[3].Up || got[3].Reason != "" || got[2].Up || got[0].Budgets["search"] != (Budget{Limit: 30, Used: 0, Remaining: 30, Reset: w.at.Add(time.Minute)}) {
 		t.Errorf("a minute later: %+v", got)
 	}
 }
