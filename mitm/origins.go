@@ -66,7 +66,9 @@ func (g GitHub) server(host string, origin func(string, policy.Role) policy.Orig
 		out = append(out,
 			origin("codeload."+host, policy.RoleArchive),
 			origin("raw."+host, policy.RoleRaw),
-			origin("gist."+host, policy.RoleGist))
+			origin("gist."+host, policy.RoleGist),
+			// gh shows its token to every host that an Enterprise Server redirects it to (observed).
+			origin("media."+host, policy.RoleSigned))
 	}
 	return out
 }

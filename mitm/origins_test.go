@@ -31,6 +31,7 @@ func TestOrigins(t *testing.T) {
 		{GitHub{Host: "github.example.com", Git: true}, roles{
 			"github.example.com": policy.RoleEnterprise, "uploads.github.example.com": policy.RoleUploads,
 			"codeload.github.example.com": policy.RoleArchive, "raw.github.example.com": policy.RoleRaw, "gist.github.example.com": policy.RoleGist,
+			"media.github.example.com": policy.RoleSigned,
 		}},
 	} {
 		got := roles{}

@@ -16,13 +16,23 @@ func (g Grant) Valid() bool { return g.caller.name != "" }
 func (g Grant) Client() string { return g.caller.name }
 
 // Pool returns the pool whose credentials may be used, "" unless g Presents Pooled.
-func (g Grant) Pool() string { return g.caller.Pool() }
+func (g Grant) Pool() string {
+	if g.Presents() != Pooled {
+		return ""
+	}
+	return g.caller.Pool()
+}
 
 // Request returns what was granted.
 func (g Grant) Request() Request { return g.request }
 
 // Presents says with what the request is sent.
-func (g Grant) Presents() Presentation { return g.caller.presents }
+func (g Grant) Presents() Presentation {
+	if g.request.Signed {
+		return Bare
+	}
+	return g.caller.presents
+}
 
 // Presentation says what a request is sent upstream with.
 type Presentation uint8
@@ -30,7 +40,7 @@ type Presentation uint8
 // Presentations. The zero one is no permission: see Grant.
 const (
 	Pooled Presentation = iota // with a credential of the grant's pool
-	Bare                       // with none: it came without
+	Bare                       // with none: it came without, or its URL is signed
 	Own                        // with the caller's own Authorization
 )
 
@@ -75,7 +85,7 @@ func (p *Policy) Authorize(c Caller, r Request) (Grant, error) {
 		return refuse("nobody has been identified")
 	case r.Path.text == "":
 		return refuse("there is no path")
-	case c.client == nil:
+	case c.client == nil, r.isBeyondScopes():
 		return Grant{c, r}, nil
 	}
 	scopes := c.client.scopes

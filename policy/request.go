@@ -15,6 +15,7 @@ const (
 	RoleRaw                    // raw.githubusercontent.com
 	RoleGist                   // gist.github.com, gist.githubusercontent.com
 	RoleEnterprise             // an Enterprise Server: all of these on one host
+	RoleSigned                 // media.HOST of an Enterprise Server: what signed URLs lead to
 )
 
 // An Origin is the place an intercepted host stands for.
@@ -60,6 +61,9 @@ type Request struct {
 	// without ".git"; "" when the path names none. A gist's id is its Repo.
 	Owner, Repo string
 
+	// Signed is set where the URL itself is what opens it. No credential goes with it.
+	Signed bool
+
 	gist  bool
 	named *names // set by Named
 }
@@ -93,7 +97,10 @@ func Read(o Origin, method, escapedPath, rawQuery string) (Request, error) {
 		if err := r.readEnterprise(rawQuery); err != nil {
 			return Request{}, err
 		}
+	case RoleSigned:
+		r.readSigned()
 	}
+	r.Signed = r.Signed || r.Kind == KindArchive && isSigned(rawQuery)
 	return r, nil
 }
 

@@ -16,6 +16,7 @@ var (
 	codeload   = policy.Origin{GitHub: "github.com", Host: "codeload.github.com", Role: policy.RoleArchive}
 	raw        = policy.Origin{GitHub: "github.com", Host: "raw.githubusercontent.com", Role: policy.RoleRaw}
 	gist       = policy.Origin{GitHub: "github.com", Host: "gist.github.com", Role: policy.RoleGist}
+	media      = policy.Origin{GitHub: "ghe.example", Host: "media.ghe.example", Role: policy.RoleSigned}
 	enterprise = policy.Origin{GitHub: "ghe.example", Host: "ghe.example", Role: policy.RoleEnterprise}
 )
 
@@ -121,6 +122,7 @@ func TestRead(t *testing.T) {
 		{enterprise, "GET /raw/acme/archive/main/x", "archive read [acme/archive] /raw/acme/archive/main/x"},
 		{enterprise, "GET /codeload/acme/web/zip/main", "archive read [acme/web] /codeload/acme/web/zip/main"},
 		{enterprise, "GET /_codeload/acme/web/legacy.zip/main?token=x", "archive read [acme/web] /_codeload/acme/web/legacy.zip/main"},
+		{enterprise, "GET /media/releases/files/7?token=x", "archive read [/] /media/releases/files/7"},
 		{enterprise, "GET /gist/" + gistID + ".git/HEAD", "git read [/" + gistID + "] /gist/" + gistID + ".git/HEAD"},
 		{enterprise, "GET /", "other read [/] /"},
 	} {

@@ -24,8 +24,10 @@ func (r *Request) readEnterpriseWeb(rawQuery string) {
 		return
 	}
 	switch strings.ToLower(s[0]) {
-	case "raw", "media":
+	case "raw":
 		r.readRaw(s[1:])
+	case "media":
+		r.readSigned()
 	case "codeload", "_codeload":
 		r.readArchive(s[1:])
 	case "gist":

@@ -39,7 +39,7 @@ func (h *house) controls() http.Handler {
 func (h *house) verbs() map[string]verb {
 	seen := 0 // how much of GitHub's log the session has been shown; sessions ask one thing at a time
 	news := func() []githubtest.Seen {
-		all := h.github.Seen()
+		all := h.seen()
 		fresh := slices.Clone(all[seen:])
 		seen = len(all)
 		return slices.DeleteFunc(fresh, func(one githubtest.Seen) bool { return isPools(one.Header) })

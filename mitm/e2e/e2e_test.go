@@ -41,7 +41,11 @@ func TestSessions(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(script), ".sh")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, bin)
+			furnished := func(t *testing.T, bin string) *house { return newHouse(t, bin) }
+			if strings.HasPrefix(name, "enterprise") {
+				furnished = newEstate
+			}
+			h := furnished(t, bin)
 			got := h.session(script)
 			if !t.Failed() {
 				compare(t, strings.TrimSuffix(script, ".sh")+".want", got)

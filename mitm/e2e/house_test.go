@@ -25,6 +25,7 @@ import (
 type house struct {
 	t       *testing.T
 	github  *githubtest.Server
+	others  []other // see newEstate
 	gate    *gate
 	daemon  *daemon
 	clients map[string]string // tokens by name; stranger's is registered nowhere
@@ -39,7 +40,7 @@ type house struct {
 	config  string
 }
 
-func newHouse(t *testing.T, bin string) *house {
+func newHouse(t *testing.T, bin string, others ...string) *house {
 	t.Helper()
 	dir := t.TempDir()
 	h := &house{
@@ -59,11 +60,20 @@ func newHouse(t *testing.T, bin string) *house {
 	h.write("github.pem", string(h.github.CAPEM()))
 	h.github.Intercept(h.gate.intercept)
 	h.furnish()
+	roots := string(h.github.CAPEM())
+	environ := []string{"PATH=" + os.Getenv("PATH"), h.systemRoots(), "BOT_PAT=" + h.pats["bot"], "HUB_PAT=" + h.pats["hub"]}
+	for _, host := range others {
+		h.addOther(host)
+	}
+	for _, g := range h.others {
+		roots += string(g.CAPEM())
+		environ = append(environ, strings.ToUpper(g.pat)+"_PAT="+h.pats[g.pat])
+	}
+	h.write("roots.pem", roots)
 	var stop func()
 	h.relay, stop = h.github.Relay()
 	t.Cleanup(stop)
-	h.daemon = newDaemon(t, filepath.Join(bin, "octopool"), h.config,
-		[]string{"PATH=" + os.Getenv("PATH"), h.systemRoots(), "BOT_PAT=" + h.pats["bot"], "HUB_PAT=" + h.pats["hub"]})
+	h.daemon = newDaemon(t, filepath.Join(bin, "octopool"), h.config, environ)
 	h.write("octopool.toml", h.configuration())
 	h.control = httptest.NewServer(h.controls())
 	t.Cleanup(h.control.Close)
@@ -107,10 +117,15 @@ func (h *house) configuration() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "data_dir = %q\n\n[proxy]\nlisten = %q\n\n[admin]\nlisten = %q\n\n", h.data, h.daemon.proxyAt, h.daemon.adminAt)
 	fmt.Fprintf(&b, "[[github]]\nhost = \"github.com\"\ndial = %q\nca_file = %q\n\n", h.github.Addr(), filepath.Join(h.folder, "github.pem"))
-	b.WriteString("[[credential]]\nname = \"bot\"\npat = \"env:BOT_PAT\"\n\n[[credential]]\nname = \"hub\"\npat = \"env:HUB_PAT\"\n\n")
+	for _, name := range []string{"bot", "hub"} {
+		fmt.Fprintf(&b, "[[credential]]\nname = %q\npat = \"env:%s_PAT\"\ngithub = \"github.com\"\n\n", name, strings.ToUpper(name))
+	}
+	for _, g := range h.others {
+		b.WriteString(h.configurationOf(g))
+	}
 	b.WriteString(h.newClient("ci"))
 	b.WriteString(h.newClient("ops"))
-	b.WriteString(h.newClient("reader", "--scope", "read /repos/acme/web/**", "--scope", "git:read acme/web"))
+	b.WriteString(h.newClient("reader", h.readers()...))
 	return b.String()
 }
 
@@ -156,8 +171,8 @@ func (h *house) env() []string {
 	}
 }
 
-// systemRoots makes the stand-in's authority what the machine trusts.
-func (h *house) systemRoots() string { return "SSL_CERT_FILE=" + filepath.Join(h.folder, "github.pem") }
+// systemRoots makes the stand-ins' authorities what the machine trusts.
+func (h *house) systemRoots() string { return "SSL_CERT_FILE=" + filepath.Join(h.folder, "roots.pem") }
 
 // leave ends octopool as an operator does, if the session has not.
 func (h *house) leave() {

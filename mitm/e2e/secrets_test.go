@@ -24,11 +24,14 @@ func (h *house) checkSecrets(transcript string) {
 	h.t.Helper()
 	for name, token := range h.clients {
 		for _, needle := range halves(token) {
-			for _, place := range h.github.Contains(needle) {
-				h.t.Errorf("GitHub saw the token of client %s: %s", name, place)
+			for _, g := range h.servers() {
+				for _, place := range g.Contains(needle) {
+					h.t.Errorf("GitHub saw the token of client %s: %s", name, place)
+				}
 			}
 		}
 	}
+	h.checkCredentials()
 	for _, one := range h.github.Seen() {
 		if strings.HasSuffix(one.Host, ".githubusercontent.com") && one.Host != "raw.githubusercontent.com" && one.Header.Get("Authorization") != "" {
 			h.t.Errorf("%s %s%s, behind a tunnel, was given an Authorization", one.Method, one.Host, one.Path)
