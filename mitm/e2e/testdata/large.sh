@@ -36,3 +36,11 @@ git -C api push -q
 git clone -q https://github.com/acme/api again
 cmp api/large.bin again/large.bin
 test "$(($(daemon peak) - before))" -lt 12000000 && echo 'octopool did not grow with them'
+
+# 64 MB up as a release's file, by gh, and down again.
+head -c 64000000 /dev/urandom >asset.bin
+before=$(daemon peak)
+gh release upload v2.0 asset.bin -R acme/api
+gh release download v2.0 -R acme/api -p asset.bin --dir down
+cmp asset.bin down/asset.bin
+test "$(($(daemon peak) - before))" -lt 12000000 && echo 'nor with these'
