@@ -49,6 +49,9 @@ func (c *call) route() *answer {
 	case "meta", "zen":
 		return c.meta(segments)
 	case "user":
+		if len(segments) > 1 && number(segments[1], 0) > 0 {
+			return c.userByNumber(segments[1], segments[2:])
+		}
 		return c.user(segments[1:])
 	case "users":
 		return c.users(segments[1:])
@@ -58,6 +61,8 @@ func (c *call) route() *answer {
 		return c.organizations(segments[1:])
 	case "search":
 		return c.search(segments[1:])
+	case "teams":
+		return c.deprecatedTeam(segments[1:])
 	case "notifications":
 		return c.notifications(segments[1:])
 	}
@@ -213,6 +218,16 @@ func (c *call) users(rest []string) *answer {
 		return ok(a.profile()).since(a.born)
 	case len(rest) == 2 && rest[1] == "repos":
 		return c.repoList(fmt.Sprintf("%s/user/%d/repos", apiURL, a.id), func(r *repo) bool { return r.owner == a && !r.private })
+	}
+	return notFound()
+}
+
+// userByNumber is what the Link headers of a user's lists lead to.
+func (c *call) userByNumber(id string, rest []string) *answer {
+	for _, a := range c.s.accounts {
+		if strconv.Itoa(a.id) == id {
+			return c.users(append([]string{a.login}, rest...))
+		}
 	}
 	return notFound()
 }
