@@ -54,6 +54,9 @@ func (p *Proxy) answer(w *record, r *http.Request) error {
 		return err
 	}
 	w.client, w.pool = caller.Client(), caller.Pool()
+	if asked, err = exchange.ReadDocument(asked, r); err != nil {
+		return err
+	}
 	grant, err := p.authorize(r.Context(), caller, asked)
 	if err != nil {
 		return err

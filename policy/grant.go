@@ -96,6 +96,12 @@ func (p *Policy) Authorize(c Caller, r Request) (Grant, error) {
 		}
 		return Grant{c, r}, nil
 	}
+	if r.Kind == KindGraphQL {
+		if reason := refuseDocument(scopes, r.Document); reason != "" {
+			return refuse(reason)
+		}
+		return Grant{c, r}, nil
+	}
 	if collection, id, numbered := r.number(); numbered {
 		if !only(id, isDigit) {
 			return refuse("this is no number")
@@ -115,8 +121,6 @@ func (p *Policy) Authorize(c Caller, r Request) (Grant, error) {
 	switch {
 	case allowed:
 		return refuse(guard.why + ", and no scope names it word by word")
-	case r.Kind == KindGraphQL:
-		return refuse("a client with scopes cannot use GraphQL yet")
 	case r.Kind == KindGit, r.Kind == KindLFS, r.Kind == KindArchive:
 		return refuse("it needs the scope " + r.gitScope(c.client.namesGitHubs()))
 	case r.Kind == KindOther:

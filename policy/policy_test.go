@@ -186,7 +186,7 @@ func TestAuthorize(t *testing.T) {
 		{"scoped", enterprise, "GET /api/v3/user/repos", "octopool: client scoped may not GET /api/v3/user/repos"},
 		{"scoped", api, "GET /repos/acme-secret/%77eb", "octopool: client scoped may not GET /repos/acme-secret/web"},
 		{"scoped", web, "POST /acme/web/git-receive-pack", "octopool: client scoped may not POST /acme/web/git-receive-pack: it needs the scope git:write acme/web"},
-		{"scoped", api, "POST /graphql", "octopool: client scoped may not POST /graphql: a client with scopes cannot use GraphQL yet"},
+		{"scoped", api, "POST /graphql", "octopool: client scoped may not POST /graphql: its body has not been read: it is longer than 1 MiB"},
 		{"scoped", web, "GET /acme/web", "octopool: client scoped may not GET /acme/web: no scope is about such pages"},
 		{"scoped", api, "GET /Repositories/12/issues", "octopool: whom is /repositories/12 about?"},
 		{"scoped", api, "GET /organizations/12", "octopool: whom is /organizations/12 about?"},

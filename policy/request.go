@@ -54,8 +54,11 @@ type Request struct {
 	// but GET, HEAD and OPTIONS. Git: a push, from its discovery on. Uploads:
 	// always. LFS: what is done to locks; whether a batch uploads or downloads
 	// stands in its body, which is not read here, so a batch counts as reading.
-	// GraphQL: false, since this too stands in the body.
+	// GraphQL: true, until a body has been read that says otherwise (see Carrying).
 	Write bool
+
+	// Document is what a GraphQL request asks, nil until its body has been read.
+	Document *Document
 
 	// Owner and Repo are decoded and spelled as the client spelled them, Repo
 	// without ".git"; "" when the path names none. A gist's id is its Repo.
@@ -64,8 +67,9 @@ type Request struct {
 	// Signed is set where the URL itself is what opens it. No credential goes with it.
 	Signed bool
 
-	gist  bool
-	named *names // set by Named
+	gist    bool
+	queried bool   // its URL has a query
+	named   *names // set by Named
 }
 
 // names are the two readings of a path whose numbers have become names.
@@ -79,7 +83,7 @@ func Read(o Origin, method, escapedPath, rawQuery string) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	r := Request{Origin: o, Method: method, Path: path, Kind: KindOther, Write: !reads(method)}
+	r := Request{Origin: o, Method: method, Path: path, Kind: KindOther, Write: !reads(method), queried: rawQuery != ""}
 	switch o.Role {
 	case RoleAPI:
 		r.readAPI()
@@ -202,7 +206,7 @@ func (r *Request) readings() (whole, split []string) {
 
 func (r *Request) readAPI() {
 	if s := r.Path.split; len(s) == 1 && equalFold("graphql", s[0]) {
-		r.Kind, r.Write = KindGraphQL, false
+		r.Kind, r.Write = KindGraphQL, true
 		return
 	}
 	r.Kind = KindREST
@@ -248,7 +252,7 @@ func (r *Request) readEnterprise(rawQuery string) error {
 	case equalFold("uploads", s[1]):
 		r.Prefix = "/api/uploads"
 	case equalFold("graphql", s[1]) && len(s) == 2:
-		r.Kind, r.Write = KindGraphQL, false
+		r.Kind, r.Write = KindGraphQL, true
 		return nil
 	default:
 		return nil

@@ -12,6 +12,9 @@ import (
 //	POST,PATCH /repos/acme/{web,api-*}/issues/*
 //	git:read acme/*                  clone, fetch, archives, raw files, release downloads
 //	git:write acme/web               push
+//	graphql:query                    any GraphQL query
+//	graphql:mutation                 any mutation
+//	graphql:mutation addComment,createIssue
 //
 // METHODS is a list of GET, HEAD, OPTIONS, POST, PUT, PATCH and DELETE; "read" is
 // the first three, "write" all but these, "*" all. Methods say exactly
@@ -36,14 +39,20 @@ import (
 // Where octopool stands before several GitHubs, a pattern begins with the one it is for:
 // read github.com/repos/acme/**, git:read ghe.example/acme/*.
 //
+// A GraphQL query is not matched by what it is about: it reads whatever its credential can,
+// and so does the answer to a mutation. graphql:mutation does not include graphql:query.
+// What cannot be read (see Document) is in no scope.
+//
 // Uploads of release assets are POST /repos/OWNER/REPO/releases/ID/assets. Web pages are
-// in no scope, nor is GraphQL as long as its documents are not read.
+// in no scope.
 type Scope struct {
 	text    string
 	github  string // see GitHub
 	service service
 	methods methodSet // REST
 	pattern pattern
+
+	mutations []string // GraphQL: these alone; nil for all
 }
 
 type service uint8
@@ -53,6 +62,8 @@ const (
 	rest
 	gitRead
 	gitWrite
+	graphQLQuery
+	graphQLMutation
 )
 
 // ParseScope reads one scope. Its error names the part that is wrong and what
@@ -61,7 +72,10 @@ func ParseScope(text string) (Scope, error) {
 	s := Scope{text: strings.Join(strings.Fields(text), " ")}
 	words := strings.Fields(text)
 	if len(words) > 0 && strings.HasPrefix(strings.ToLower(words[0]), "graphql:") {
-		return Scope{}, fmt.Errorf("scope %q: a client with scopes cannot use GraphQL yet", s.text)
+		if err := s.parseGraphQL(words); err != nil {
+			return Scope{}, fmt.Errorf("scope %q: %w", s.text, err)
+		}
+		return s, nil
 	}
 	if len(words) != 2 {
 		return Scope{}, fmt.Errorf("scope %q: want two words, such as %q or %q", s.text, "read /repos/acme/**", "git:read acme/*")
@@ -122,7 +136,7 @@ func parsePaths(text string) (pattern, error) {
 	case p.begins("api", "v3"), p.begins("api", "uploads"):
 		return p, fmt.Errorf("pattern %q begins with an Enterprise prefix: leave it out, it is matched without", text)
 	case p.begins("graphql"), p.begins("api", "graphql"):
-		return p, fmt.Errorf("pattern %q is GraphQL: a client with scopes cannot use it yet", text)
+		return p, fmt.Errorf("pattern %q is GraphQL: write graphql:query or graphql:mutation, which go by what is asked", text)
 	case p.begins("repositories") && len(p.segments) > 1:
 		return p, fmt.Errorf("pattern %q goes by number: write /repos/OWNER/REPO, numbers are matched as what they stand for", text)
 	}
@@ -161,7 +175,7 @@ func parseMethods(list string) (methodSet, error) {
 		case slices.Contains(methods[:], word):
 			set |= methodBit(word)
 		default:
-			return 0, fmt.Errorf("unknown method %q: want %s, read, write, * or a list of these with commas, or git:read or git:write", word, strings.Join(methods[:], ", "))
+			return 0, fmt.Errorf("unknown method %q: want %s, read, write, * or a list of these with commas, or git:read, git:write, graphql:query or graphql:mutation", word, strings.Join(methods[:], ", "))
 		}
 	}
 	return set, nil
@@ -192,6 +206,9 @@ func (s *Scope) allows(r *Request) bool {
 			want = gitWrite
 		}
 		return s.service == want && s.allowsRepository(r)
+	case KindGraphQL:
+		d := r.Document
+		return d != nil && d.Unread == "" && d.lacks([]Scope{*s}) == ""
 	}
 	return false
 }

@@ -139,9 +139,9 @@ func TestParseScopeSaysWhatIsWrong(t *testing.T) {
 		{"", `scope "": want two words, such as "read /repos/acme/**" or "git:read acme/*"`},
 		{"read", `scope "read": want two words, such as "read /repos/acme/**" or "git:read acme/*"`},
 		{"read /repos/a b", `scope "read /repos/a b": want two words, such as "read /repos/acme/**" or "git:read acme/*"`},
-		{"GTE /repos", `scope "GTE /repos": unknown method "GTE": want GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, read, write, * or a list of these with commas, or git:read or git:write`},
-		{"get /repos", `scope "get /repos": unknown method "get": want GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, read, write, * or a list of these with commas, or git:read or git:write`},
-		{"GET, /repos", `scope "GET, /repos": unknown method "": want GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, read, write, * or a list of these with commas, or git:read or git:write`},
+		{"GTE /repos", `scope "GTE /repos": unknown method "GTE": want GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, read, write, * or a list of these with commas, or git:read, git:write, graphql:query or graphql:mutation`},
+		{"get /repos", `scope "get /repos": unknown method "get": want GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, read, write, * or a list of these with commas, or git:read, git:write, graphql:query or graphql:mutation`},
+		{"GET, /repos", `scope "GET, /repos": unknown method "": want GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, read, write, * or a list of these with commas, or git:read, git:write, graphql:query or graphql:mutation`},
 		{"read repos/acme", `scope "read repos/acme": pattern "repos/acme" does not begin with a slash`},
 		{"read /repos/acme/", `scope "read /repos/acme/": pattern "/repos/acme/" ends in a slash: write "/repos/acme" for this path, or "/repos/acme/**" for it and all below`},
 		{"read /repos/**/issues", `scope "read /repos/**/issues": ** in the middle of "/repos/**/issues": it stands for all the rest, so it comes last; * is one segment`},
@@ -156,17 +156,22 @@ func TestParseScopeSaysWhatIsWrong(t *testing.T) {
 		{"read /repos/{a,}", `scope "read /repos/{a,}": segment "{a,}" of "/repos/{a,}": {a,} has an empty alternative`},
 		{"read /" + strings.Repeat("{a,b}", 7), `scope "read /{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}": segment "{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}" of "/{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}": braces that stand for more than 64 words`},
 		{"read /api/v3/repos/acme", `scope "read /api/v3/repos/acme": pattern "/api/v3/repos/acme" begins with an Enterprise prefix: leave it out, it is matched without`},
-		{"POST /graphql", `scope "POST /graphql": pattern "/graphql" is GraphQL: a client with scopes cannot use it yet`},
+		{"POST /graphql", `scope "POST /graphql": pattern "/graphql" is GraphQL: write graphql:query or graphql:mutation, which go by what is asked`},
 		{"read /repositories/12/issues", `scope "read /repositories/12/issues": pattern "/repositories/12/issues" goes by number: write /repos/OWNER/REPO, numbers are matched as what they stand for`},
-		{"graphql:query", `scope "graphql:query": a client with scopes cannot use GraphQL yet`},
-		{"GraphQL:mutation x", `scope "GraphQL:mutation x": a client with scopes cannot use GraphQL yet`},
+		{"graphql:query issues", `scope "graphql:query issues": graphql:query stands alone: a query reads whatever the pool can`},
+		{"graphql:queries", `scope "graphql:queries": unknown word "graphql:queries": want graphql:query, graphql:mutation, or graphql:mutation NAME,NAME`},
+		{"GraphQL:mutation x", `scope "GraphQL:mutation x": unknown word "GraphQL:mutation": want graphql:query, graphql:mutation, or graphql:mutation NAME,NAME`},
+		{"graphql:mutation a, b", `scope "graphql:mutation a, b": want the names in one word, with commas and no spaces, such as "graphql:mutation addComment,createIssue"`},
+		{"graphql:mutation a,", `scope "graphql:mutation a,": "" is no mutation's name: want names of letters, digits and underscores with commas, such as "graphql:mutation addComment,createIssue"`},
+		{"graphql:mutation add-comment", `scope "graphql:mutation add-comment": "add-comment" is no mutation's name: want names of letters, digits and underscores with commas, such as "graphql:mutation addComment,createIssue"`},
+		{"graphql:mutation 2a", `scope "graphql:mutation 2a": "2a" is no mutation's name: want names of letters, digits and underscores with commas, such as "graphql:mutation addComment,createIssue"`},
 		{"git:read acme", `scope "git:read acme": want OWNER/REPO instead of "acme", such as "acme/*" for all of acme's repositories`},
 		{"git:read acme/**", `scope "git:read acme/**": want OWNER/REPO instead of "acme/**", such as "acme/*" for all of acme's repositories`},
 		{"git:read /acme/web", `scope "git:read /acme/web": want OWNER/REPO instead of "/acme/web", such as "acme/*" for all of acme's repositories`},
 		{"git:read acme/web.git", `scope "git:read acme/web.git": leave the .git out of "acme/web.git": it is matched without`},
 		{"git:read acme/{web", `scope "git:read acme/{web": segment "{web" of "/acme/{web": a { without its }, which must stand in the same segment`},
 		{"read /repos/\xff", `scope "read /repos/\xff": segment "\xff" of "/repos/\xff": it is not UTF-8`},
-		{"git:fetch acme/web", `scope "git:fetch acme/web": unknown method "git:fetch": want GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, read, write, * or a list of these with commas, or git:read or git:write`},
+		{"git:fetch acme/web", `scope "git:fetch acme/web": unknown method "git:fetch": want GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE, read, write, * or a list of these with commas, or git:read, git:write, graphql:query or graphql:mutation`},
 	} {
 		s, err := policy.ParseScope(tt.text)
 		if err == nil || err.Error() != tt.want {
@@ -180,6 +185,8 @@ func TestScopeIsWrittenAsItWas(t *testing.T) {
 		"  read   /repos/{A,b}/** ": "read /repos/{A,b}/**",
 		"git:write acme/*":          "git:write acme/*",
 		"read /repositories":        "read /repositories",
+		" graphql:query ":           "graphql:query",
+		"graphql:mutation  a,b":     "graphql:mutation a,b",
 	} {
 		if got := mustScope(t, text).String(); got != want {
 			t.Errorf("%q is written %q, want %q", text, got, want)

@@ -19,7 +19,7 @@ const replayable = 1 << 20
 // GraphQL, git, LFS and files. Bodies stream both ways; only a small one of an API
 // request is held, to be sent again.
 func (x *Exchange) forward(ctx context.Context, g policy.Grant, in *http.Request) (*Answer, error) {
-	body, err := bodyOf(g.Request().Kind, in)
+	body, err := bodyOf(g.Request(), in)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func (x *Exchange) forward(ctx context.Context, g policy.Grant, in *http.Request
 }
 
 func (x *Exchange) relay(ctx context.Context, g policy.Grant, in *http.Request, b body) (*Answer, error) {
-	defer x.writing(g.Request(), b)()
+	defer x.writing(g.Request())()
 	resp, a, err := x.ask(ctx, g, x.outgoing(g, in, b), b, func() {})
 	if err != nil {
 		return nil, err
@@ -42,9 +42,6 @@ func (x *Exchange) ask(ctx context.Context, g policy.Grant, out *http.Request, b
 	kind := g.Request().Kind
 	t := attempt{want: pool.WantOf(g)}
 	defer t.end()
-	if kind == policy.KindGraphQL {
-		t.want = aim(t.want, b, mayWrite(g.Request(), b))
-	}
 	for {
 		lease, err := x.Pools.Lease(ctx, t.want)
 		if err != nil && t.aside == nil {
@@ -85,11 +82,11 @@ func (x *Exchange) ask(ctx context.Context, g policy.Grant, out *http.Request, b
 // whose unregistered token the policy lets through with that token. Nothing of it is
 // stored, and GitHub's answer is left as it is.
 func (x *Exchange) pass(ctx context.Context, g policy.Grant, in *http.Request) (*Answer, error) {
-	body, err := bodyOf(g.Request().Kind, in)
+	body, err := bodyOf(g.Request(), in)
 	if err != nil {
 		return nil, err
 	}
-	defer x.writing(g.Request(), body)()
+	defer x.writing(g.Request())()
 	out := x.outgoing(g, in, body).WithContext(ctx)
 	out.Body = body.open()
 	if g.Presents() == policy.Own {
@@ -155,21 +152,12 @@ func readsAnswer(k policy.Kind) bool {
 }
 
 // writing notes what may be a write, now and when it was answered.
-func (x *Exchange) writing(r policy.Request, b body) (answered func()) {
-	if !mayWrite(r, b) {
+func (x *Exchange) writing(r policy.Request) (answered func()) {
+	if !r.Write {
 		return func() {}
 	}
 	x.writes.note(r, x.now())
 	return func() { x.writes.note(r, x.now()) }
-}
-
-// mayWrite reports whether the request may change what others read. A GraphQL document
-// that could be a mutation counts as one.
-func mayWrite(r policy.Request, b body) bool {
-	if r.Kind != policy.KindGraphQL {
-		return r.Write
-	}
-	return b.once || bytes.Contains(b.held, []byte("mutation")) || bytes.Contains(b.held, []byte(`\u`))
 }
 
 // A body is what a client sends, held or streamed.
@@ -180,12 +168,16 @@ type body struct {
 	once   bool  // streamed, so it can be sent only once
 }
 
-// bodyOf takes a client's body. Of API requests, a small one of known length is held.
-func bodyOf(k policy.Kind, in *http.Request) (body, error) {
+// bodyOf takes a client's body. Of API requests, a small one of known length is held. A
+// document that was granted is what is sent.
+func bodyOf(r policy.Request, in *http.Request) (body, error) {
+	if d := r.Document; d != nil {
+		return body{held: d.Body, length: int64(len(d.Body))}, nil
+	}
 	if in.Body == nil || in.Body == http.NoBody || in.ContentLength == 0 {
 		return body{}, nil
 	}
-	if (k == policy.KindREST || k == policy.KindGraphQL) && in.ContentLength > 0 && in.ContentLength <= replayable {
+	if r.Kind == policy.KindREST && in.ContentLength > 0 && in.ContentLength <= replayable {
 		held := make([]byte, in.ContentLength)
 		if _, err := io.ReadFull(in.Body, held); err != nil {
 			return body{}, &Truncated{err}

@@ -170,6 +170,9 @@ func grant(t testing.TB, p *policy.Policy, token string, in *http.Request) polic
 	if err != nil {
 		t.Fatal(err)
 	}
+	if asked, err = ReadDocument(asked, in); err != nil {
+		t.Fatal(err)
+	}
 	var authorization []string
 	if token != "" {
 		authorization = []string{"token " + token}

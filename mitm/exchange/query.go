@@ -17,11 +17,11 @@ import (
 // query answers a GraphQL request. Queries that are equal byte for byte, of one client, in
 // one pool, share a flight as reading the same URL does; what may be a mutation never does.
 func (x *Exchange) query(ctx context.Context, g policy.Grant, in *http.Request) (*Answer, error) {
-	b, err := bodyOf(g.Request().Kind, in)
+	b, err := bodyOf(g.Request(), in)
 	if err != nil {
 		return nil, err
 	}
-	if in.Method != http.MethodPost || len(b.held) == 0 || mayWrite(g.Request(), b) {
+	if in.Method != http.MethodPost || len(b.held) == 0 || g.Request().Write {
 		return x.relay(ctx, g, in, b)
 	}
 	out := x.outgoing(g, in, b)
@@ -33,19 +33,19 @@ func (x *Exchange) query(ctx context.Context, g policy.Grant, in *http.Request) 
 }
 
 // queryOf is the question that a query asks. Of the client's headers, all that reach GitHub
-// are a part of it, since any may colour the answer. Its client is a part of it because
-// one client's queries stay with one credential: another's may be another user.
+// are a part of it, since any may colour the answer. Its client is a part of it: two
+// credentials of a pool may not see the same, and one client is told by any of them.
 func (x *Exchange) queryOf(g policy.Grant, in, out *http.Request, b body) question {
 	w := pool.WantOf(g)
 	audience := x.Pools.Audience(w.Pool, w.Client)
 	h := newHash()
-	fmt.Fprintf(h, "%q %q\n", audience, w.Steady)
+	fmt.Fprintf(h, "%q %q\n", audience, w.Client)
 	out.Header.Write(h)
 	io.WriteString(h, "\n")
 	h.Write(b.held)
 	return question{
 		key:  store.Key{Host: out.Host, Path: g.Request().UpstreamPath(), Query: sum(h)},
-		pool: audience, steady: w.Steady, strict: insists(in.Header),
+		pool: audience, steady: w.Client, strict: insists(in.Header),
 	}
 }
 

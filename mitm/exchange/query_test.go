@@ -49,7 +49,7 @@ func TestWhatQueriesAreEqual(t *testing.T) {
 	key := func(token, body string, headers ...string) any {
 		in := request(t, http.MethodPost, "/graphql", body, headers...)
 		g := w.grant(token, in)
-		b, err := bodyOf(g.Request().Kind, in)
+		b, err := bodyOf(g.Request(), in)
 		if err != nil {
 			t.Fatal(err)
 		}

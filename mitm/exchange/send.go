@@ -37,12 +37,11 @@ func (x *Exchange) send(out *http.Request, k policy.Kind, lease *pool.Lease) (*h
 	return resp, verdict, err
 }
 
-// settle ends a lease with GitHub's answer. The beginning of what may be a refusal is
-// read for its words and put back.
+// settle ends a lease with GitHub's answer. The beginning of what may be a refusal, or
+// a result that tells its cost, is read and put back.
 func settle(lease *pool.Lease, resp *http.Response) pool.Verdict {
 	var words []byte
-	if lease.MayRefuse(resp.StatusCode, resp.Header) {
-		const enough = 16 << 10
+	if enough := lease.Reads(resp.StatusCode, resp.Header); enough > 0 {
 		read, err := io.ReadAll(io.LimitReader(resp.Body, enough))
 		resp.Body = rest(read, err, resp.Body)
 		words = read

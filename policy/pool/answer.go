@@ -19,14 +19,16 @@ const (
 	spent                   // a primary limit: nothing is left until the reset
 	silenced                // a secondary limit: GitHub wants to hear nothing for a while
 
+	tooDear // a query costs more than is left, which may do for others
+
 	turnedAway // the owner will not have it: an IP allow list, single sign-on
 	suspended  // the installation is
 )
 
-// MayRefuse reports whether the body of an answer has to be read to know if GitHub
+// mayRefuse reports whether the body of an answer has to be read to know if GitHub
 // executed the request: 401, 403 and 429, and any 200 from GraphQL, whose secondary limits
 // may be told in words alone.
-func MayRefuse(status int, h http.Header) bool {
+func mayRefuse(status int, h http.Header) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
 		return true
@@ -36,11 +38,18 @@ func MayRefuse(status int, h http.Header) bool {
 	return false
 }
 
-// MayRefuse is [MayRefuse] for the answer to this lease's request. That of an App's query
-// may say of what it asks for by id that it is not there, which another account's
-// installation may know better.
-func (l *Lease) MayRefuse(status int, h http.Header) bool {
-	return MayRefuse(status, h) || l.blind() && status == http.StatusOK
+// Reads is how much of the body of an answer to this lease's request Settle has to have,
+// in bytes of plain text; 0 for none. A refusal is short. What a query cost may stand
+// anywhere in its result, which comes from GitHub in one piece anyway.
+func (l *Lease) Reads(status int, h http.Header) int64 {
+	const refusal, result = 16 << 10, 1 << 20
+	switch {
+	case l.rateLimit != nil && status == http.StatusOK:
+		return result
+	case mayRefuse(status, h), l.resource == "graphql" && status == http.StatusOK: // older Enterprise Servers do not name the resource
+		return refusal
+	}
+	return 0
 }
 
 // blind reports whether it was not known whose account a GraphQL request is about, for a
@@ -74,7 +83,7 @@ func foundNothing(body []byte) bool {
 
 func nothingRemains(h http.Header) bool { return h.Get("X-Ratelimit-Remaining") == "0" }
 
-// meaningOf reads an answer. body is its beginning, where MayRefuse asks for it.
+// meaningOf reads an answer. body is its beginning, where Lease.Reads asks for it.
 func meaningOf(status int, h http.Header, body []byte) meaning {
 	switch status {
 	case http.StatusUnauthorized:
@@ -87,7 +96,7 @@ func meaningOf(status int, h http.Header, body []byte) meaning {
 		}
 		return standingOf(h, body)
 	case http.StatusOK:
-		if MayRefuse(status, h) {
+		if resource := h.Get("X-Ratelimit-Resource"); resource == "graphql" || resource == "" {
 			return limitOfGraphQL(h, body)
 		}
 	}
@@ -137,12 +146,16 @@ func standingOf(h http.Header, body []byte) meaning {
 
 // limitOfGraphQL recognises a limit as GraphQL tells it: a 200 with errors and no data
 // (GitHub's documentation, "Rate limits and query limits for the GraphQL API"). The
-// query that took the last point has nothing remaining either, but it has data.
+// query that took the last point has nothing remaining either, but it has data. Observed
+// instead of the documented RATE_LIMITED: RATE_LIMIT, with a code (githubkit's issue 271),
+// and either with points remaining, for a query that costs more (octokit's
+// plugin-throttling, issue 632).
 func limitOfGraphQL(h http.Header, body []byte) meaning {
 	var answer struct {
 		Data   json.RawMessage `json:"data"`
 		Errors []struct {
 			Type    string `json:"type"`
+			Code    string `json:"code"`
 			Message string `json:"message"`
 		} `json:"errors"`
 	}
@@ -150,13 +163,19 @@ func limitOfGraphQL(h http.Header, body []byte) meaning {
 		return answered
 	}
 	for _, e := range answer.Errors {
-		switch {
-		case strings.Contains(strings.ToLower(e.Message), "secondary rate limit"):
+		limited := e.Type == "RATE_LIMITED" || e.Type == "RATE_LIMIT" || e.Code == "graphql_rate_limit"
+		switch words := strings.ToLower(e.Message); {
+		case strings.Contains(words, "secondary rate limit"):
 			return silenced
-		case e.Type == "RATE_LIMITED" && nothingRemains(h):
+		case !limited:
+		case nothingRemains(h):
 			return spent
-		case e.Type == "RATE_LIMITED" && h.Get("Retry-After") != "":
+		case strings.TrimSpace(h.Get("Retry-After")) != "":
 			return silenced
+		case strings.Contains(words, "already exceeded"): // before this query was looked at
+			return spent
+		default:
+			return tooDear
 		}
 	}
 	return answered

@@ -28,7 +28,7 @@ func TestMeaning(t *testing.T) {
 	graphql := func(n string, more ...string) http.Header {
 		return bare(append(more, "X-RateLimit-Remaining", n, "X-RateLimit-Resource", "graphql")...)
 	}
-	names := map[meaning]string{answered: "answered", unknown: "unknown", spent: "spent", silenced: "silenced"}
+	names := map[meaning]string{answered: "answered", unknown: "unknown", spent: "spent", silenced: "silenced", tooDear: "too dear"}
 	for _, tt := range []struct {
 		name   string
 		status int
@@ -85,12 +85,18 @@ func TestMeaning(t *testing.T) {
 		{"GraphQL's last point, another error", 200, graphql("0"), `{"errors":[{"type":"NOT_FOUND","message":"Could not resolve"}]}`, answered},
 		{"GraphQL, cut off", 200, graphql("0"), spentGraphQL[:40], answered},
 		{"GraphQL, not JSON", 200, graphql("0"), "<html>", answered},
-		{"GraphQL with points left", 200, graphql("10"), spentGraphQL, answered},
+		{"GraphQL, dearer than what is left", 200, graphql("10"), spentGraphQL, tooDear},
+		{"GraphQL, dearer than what is left, of no name", 200, bare("X-RateLimit-Remaining", "10"), spentGraphQL, tooDear},
+		{"GraphQL spent, as observed", 200, graphql("0"), `{"errors":[{"type":"RATE_LIMIT","code":"graphql_rate_limit","message":"API rate limit already exceeded for user ID 1."}]}`, spent},
+		{"GraphQL spent, as observed, with points left", 200, graphql("4"), `{"errors":[{"type":"RATE_LIMIT","code":"graphql_rate_limit","message":"API rate limit already exceeded for user ID 1."}]}`, spent},
+		{"GraphQL spent, by its code", 200, graphql("0"), `{"errors":[{"code":"graphql_rate_limit"}]}`, spent},
+		{"GraphQL, a secondary limit of blank silence", 200, graphql("10", "Retry-After", " "), spentGraphQL, tooDear},
+		{"REST's words in a 200", 200, bare("X-RateLimit-Remaining", "0", "X-RateLimit-Resource", "core"), spentGraphQL, answered},
 	} {
 		if got := meaningOf(tt.status, tt.h, []byte(tt.body)); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, names[got], names[tt.want])
 		}
-		if tt.want != answered && !MayRefuse(tt.status, tt.h) {
+		if l := (&Lease{resource: "graphql"}); tt.want != answered && l.Reads(tt.status, tt.h) < int64(len(tt.body)) {
 			t.Errorf("%s: its body is not asked for", tt.name)
 		}
 	}
@@ -107,7 +113,7 @@ func TestMayRefuse(t *testing.T) {
 		{404, "core", "0", false}, {500, "graphql", "0", false}, {401, "", "", true}, {403, "", "", true}, {429, "", "", true},
 	} {
 		h := bare("X-RateLimit-Resource", tt.resource, "X-RateLimit-Remaining", tt.remaining)
-		if got := MayRefuse(tt.status, h); got != tt.want {
+		if got := mayRefuse(tt.status, h); got != tt.want {
 			t.Errorf("%d %s %s: %v", tt.status, tt.resource, tt.remaining, got)
 		}
 	}

@@ -3,6 +3,8 @@ package pool
 import (
 	"context"
 	"time"
+
+	"octopool/policy"
 )
 
 // A Want says what a lease is for.
@@ -29,6 +31,9 @@ type Want struct {
 	// called with the name of the credential and must not call the pool; nil means no
 	// preference.
 	Affinity func(credential string) int
+
+	// RateLimit is where a query's result will tell what it cost; nil when it will not.
+	RateLimit *policy.RateLimit
 
 	// Except are names of credentials that have been asked and do not see it.
 	Except []string
@@ -258,7 +263,7 @@ func (p *Pools) take(c *credential, s *slot, r *request, now time.Time) *Lease {
 	w := &r.want
 	l := &Lease{
 		pools: p, c: c, client: r.client, slot: s, auth: s.auth, principal: c.principal,
-		resource: w.Resource, owner: w.Owner, number: w.Number, sought: len(w.Except) > 0, beyond: c.reach(w, r.client) == beyond,
+		resource: w.Resource, owner: w.Owner, number: w.Number, sought: len(w.Except) > 0, beyond: c.reach(w, r.client) == beyond, rateLimit: w.RateLimit,
 	}
 	c.principal.budget(w.Resource).reserve()
 	c.principal.enter(w, now)

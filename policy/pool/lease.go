@@ -2,6 +2,7 @@ package pool
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"time"
 
@@ -23,6 +24,7 @@ type Lease struct {
 	sought    bool // others have been asked for it before, and did not see it
 	beyond    bool // owner is none of the credential's
 	recheck   bool // its answer says whether the credential is in service again
+	rateLimit *policy.RateLimit
 	ended     bool // guarded by pools.mu
 }
 
@@ -54,10 +56,10 @@ type Verdict struct {
 	// Explains is true when GitHub's rejection says more than a refusal of ours could
 	// (an allow list, single sign-on): when nobody else can serve it is the answer.
 	Explains bool
-	// Elsewhere is true when the answer is that something is not there, and another
-	// credential may see it: it was named by a number or an id that does not tell whose it
-	// is, and the credential is for one account. Ask again with Want.Except; when nobody
-	// is left this is the answer.
+	// Elsewhere is true when another credential may have a better answer: something is not
+	// there, was named by a number or an id that does not tell whose it is, and the credential
+	// is for one account; or a query costs more than the credential has left. Ask again
+	// with Want.Except; when nobody is left this is the answer.
 	Elsewhere bool
 	// NotCovered is set when the answer is a 404 for want of a credential of the
 	// owner's: a refusal that says so is better than GitHub's.
@@ -68,7 +70,7 @@ type Verdict struct {
 }
 
 // Settle ends the lease with GitHub's answer: its status, its headers and, if
-// [MayRefuse] says so, the beginning of its body, since some refusals are told in words
+// [Lease.Reads] says so, the beginning of its body, since some refusals are told in words
 // only. Settling again changes nothing and returns the zero Verdict.
 func (l *Lease) Settle(status int, h http.Header, body []byte) Verdict {
 	a := answer{status: status, means: meaningOf(status, h, body), header: h}
@@ -76,6 +78,9 @@ func (l *Lease) Settle(status int, h http.Header, body []byte) Verdict {
 		a.means = answered // it is not told by whom
 	}
 	a.report, a.told = ReportFrom(h)
+	if l.rateLimit != nil && status == http.StatusOK {
+		a.result(l.rateLimit, body)
+	}
 	if status == http.StatusUnauthorized {
 		a.told = false // GitHub counts who it does not know by address: this is another budget
 	}
@@ -137,11 +142,25 @@ type answer struct {
 	header http.Header
 	report Report
 	told   bool // whether there is a report on the credential's budget
+	cost   int  // points, as a query's result tells; 0 when it does not
+}
+
+// result takes in what a query's result tells. Headers are believed before it: they are
+// written later.
+func (a *answer) result(l *policy.RateLimit, body []byte) {
+	s, ok := l.In(body)
+	if !ok {
+		return
+	}
+	a.cost = s.Cost
+	if !a.told && !s.Reset.IsZero() {
+		a.report, a.told = Report{Limit: s.Limit, Used: s.Used, Remaining: s.Remaining, Reset: s.Reset}, true
+	}
 }
 
 // learn takes in what the answer said of budgets.
 func (l *Lease) learn(a answer, now time.Time) Verdict {
-	v := Verdict{Rejected: a.means != answered, Explains: a.means == turnedAway, Resource: l.resource}
+	v := Verdict{Rejected: a.means != answered && a.means != tooDear, Explains: a.means == turnedAway, Resource: l.resource}
 	principal := l.principal.itself()
 	switch {
 	case a.told:
@@ -152,10 +171,10 @@ func (l *Lease) learn(a answer, now time.Time) Verdict {
 		if b := principal.budget(v.Resource); b != nil {
 			grown = b.learn(a.report, now)
 		}
-		if !v.Rejected && a.status != http.StatusNotModified {
+		if a.means == answered && a.status != http.StatusNotModified {
 			v.Points = 1
-			if v.Resource == "graphql" {
-				v.Points = max(1, grown) // a query costs what it asks for
+			if v.Resource == "graphql" { // a query costs what it asks for
+				v.Points = max(1, cmp.Or(a.cost, grown))
 			}
 		}
 	case !v.Rejected && a.status < http.StatusBadRequest:
@@ -184,7 +203,7 @@ func (l *Lease) mark(a answer, resource string, now time.Time) {
 		if !principal.budget(resource).refusedAt(now) {
 			principal.cool(now.Add(silence(a.header, 0, now)))
 		}
-	case answered:
+	case answered, tooDear:
 		if a.told && !now.Before(principal.cooling) {
 			principal.strikes = 0
 		}
@@ -231,6 +250,8 @@ func (l *Lease) place(a answer, body []byte, v *Verdict) {
 	notThere := a.status == http.StatusNotFound && !v.Rejected
 	notHere := notThere || a.status == http.StatusForbidden && !v.Rejected && bytes.Contains(body, []byte(notTheInstallations))
 	switch {
+	case a.means == tooDear:
+		v.Elsewhere = true
 	case l.blind() && a.status == http.StatusOK && !v.Rejected:
 		v.Elsewhere = foundNothing(body)
 	case notThere && l.beyond:

@@ -6,8 +6,10 @@ import (
 	"octopool/policy"
 )
 
-// WantOf is what a lease for a granted request is for, as far as its path tells. What
-// stands in a GraphQL document, the caller has to add.
+// WantOf is what a lease for a granted request is for, as far as its path and its GraphQL
+// document tell. Whose an id is that a document names cannot be seen: Verdict.Elsewhere is
+// for that. A query that does not speak of its viewer need not stay with one credential:
+// budgets would be left over elsewhere.
 func WantOf(g policy.Grant) Want {
 	r := g.Request()
 	w := Want{
@@ -18,8 +20,11 @@ func WantOf(g policy.Grant) Want {
 	switch {
 	case byApp(r):
 		w.App, w.Steady = true, "app" // one App for all clients: what one has made another may change
-	case r.Write, Identity(r), r.Kind == policy.KindGraphQL: // where both may stand in the document
+	case r.Write, Identity(r), r.Document != nil && r.Document.Viewer:
 		w.Steady = g.Client()
+	}
+	if r.Document != nil {
+		w.RateLimit = r.Document.RateLimit
 	}
 	return w
 }
@@ -70,6 +75,9 @@ func byApp(r policy.Request) bool {
 // secondary limits). Which they are it tells route by route ("This endpoint triggers
 // notifications"); this is that list by what the paths have in common.
 func creates(r policy.Request) bool {
+	if r.Kind == policy.KindGraphQL {
+		return r.Write
+	}
 	if r.Kind != policy.KindREST || r.Method != "POST" && r.Method != "PUT" {
 		return false
 	}
