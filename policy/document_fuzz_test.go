@@ -122,7 +122,7 @@ func FuzzDocument(f *testing.F) {
 	for _, text := range []string{
 		"{viewer{login}}", "mutation{addStar{x}}", "query A{a}mutation B{b}", "#\rmutation{a}", "query{a}#\rmutation{b}", "\ufeffmutation{a}", ",mutation,{,a}",
 		`query Q($a:String="mutation{b}"){a(b:"""mutation{c}""")}`, "fragment F on Mutation{a}mutation{...F}", "query mutation{mutation}", "mutation query{query}",
-		"query{a(b:\"\"\"\\\"\"\"\" \")}mutation{b}#\"\"\")}", "{a(b:{c:[1,{d:$e}]})@f(g:1){h}}", "subscription{a}", "query A{a}query A{b}mutation A{c}",
+		"query{a(b:\"\"\"\\\"\"\"\" \")}mutation{b}#\"\"\")}", "{a(b:{c:[1,{d:$e}]})@f(g:1){h}}", "subscription{a}", "#\rquery{a(b:\"\"\"\nmutation{addStar{x}}\n#\"\"\")}", "query A{a}query A{b}mutation A{c}",
 	} {
 		f.Add(document(text), "application/json")
 		for _, name := range []string{"A", "B", ""} {

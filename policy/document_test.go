@@ -71,7 +71,10 @@ func TestDocuments(t *testing.T) {
 		// A CR ends a comment for some and not for others.
 		{"#a\r{viewer{login}}", "query"},
 		{"{viewer{login}}#\rmutation{addStar{x}}", "query or mutation addStar"},
-		{"#\rquery{a(b:\"\n#\")}\rmutation{addStar{x}}", "unread: it is not GraphQL"},
+		{"#\rquery{a(b:\"\"\"\nmutation{addStar{x}}\n#\"\"\")}", "query or mutation addStar"},
+		{"{a}\n#\rfragment F on Q@b(c:\"\"\"\nmutation M{addStar{x}}\n#\"\"\"){d}", "query or mutation addStar"},
+		{"#a\r#b\r{viewer{login}#c\r}", "query"},
+		{"#a\r\nmutation{a}\r\n#b\r\n", "mutation a"},
 		{"{viewer{login}}#\rfragment F on Q{id}\nmutation M{addStar{x}}", "query or mutation addStar"},
 
 		// Fragments.
