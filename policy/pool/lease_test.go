@@ -133,6 +133,37 @@ func TestSettleGraphQL(t *testing.T) {
 	}
 }
 
+// Where no header tells of a budget, a result that was asked to does. Headers are believed
+// before it, and either way it says what the query cost.
+func TestSettleTellsOfRateLimit(t *testing.T) {
+	asked, err := policy.Read(policy.Origin{GitHub: "github.com", Role: policy.RoleAPI}, "POST", "/graphql", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := asked.Carrying(nil, []byte(`{"query":"{rateLimit{cost limit remaining resetAt}}"}`)).Document
+	const result = `{"data":{"rateLimit":{"cost":7,"limit":5000,"remaining":40,"resetAt":"2026-11-23T13:00:00Z"}}}`
+	for name, tt := range map[string]struct {
+		h    http.Header
+		left int
+	}{
+		"alone":        {bare(), 40},
+		"with headers": {headers(Report{"graphql", 5000, 4970, 30, in(time.Hour)}), 30},
+	} {
+		w := newWorld(t, named("a")...)
+		l := w.lease(of("graphql"), func(w *Want) { w.RateLimit = d.RateLimit })
+		if n := l.Reads(200, tt.h); n < 1<<20 {
+			t.Errorf("%s: %d bytes of the result are asked for", name, n)
+		}
+		v := l.Settle(200, tt.h, []byte(result))
+		if want := (Verdict{Resource: "graphql", Points: 7}); v != want {
+			t.Errorf("%s: %+v", name, v)
+		}
+		if b := w.Budget("github.com", "default", "graphql"); b.Remaining != tt.left {
+			t.Errorf("%s: %+v", name, b)
+		}
+	}
+}
+
 // However a lease is ended, the point comes back once, and nothing is learned twice.
 func TestALeaseEndsOnce(t *testing.T) {
 	half := in(30 * time.Minute)
