@@ -19,6 +19,9 @@ var errForeignHost = errors.New("this tunnel is for another host")
 
 // serve answers one request inside an intercepted tunnel.
 func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
+	// The body that a record reads is its own: net/http tells by the one that it gave whether
+	// all of it was read, and takes what was not for the next request.
+	r = r.WithContext(r.Context())
 	rec := p.begin(w, r)
 	err := p.answer(rec, r)
 	switch {
