@@ -93,6 +93,27 @@ func TestScopesOfDocuments(t *testing.T) {
 	}
 }
 
+// Where scopes name GitHubs, what one allows another does not.
+func TestScopesOfDocumentsOnGitHubs(t *testing.T) {
+	may := scoped(t, "graphql:query GHE.example", "graphql:mutation github.com/addStar", "graphql:mutation ghe.example/")
+	for _, tt := range []struct {
+		origin         policy.Origin
+		line, document string
+		want           string
+	}{
+		{enterprise, "POST /api/graphql", "{a}", "yes"},
+		{api, "POST /graphql", "{a}", "it needs the scope graphql:query github.com"},
+		{api, "POST /graphql", "mutation{addStar}", "yes"},
+		{api, "POST /graphql", "mutation{createIssue}", "it needs the scope graphql:mutation github.com/createIssue"},
+		{api, "POST /graphql", "mutation{__typename}", "yes"},
+		{enterprise, "POST /api/graphql", "mutation{createIssue}", "yes"},
+	} {
+		if got := may(read(t, tt.origin, tt.line).Carrying(nil, []byte(document(tt.document)))); got != tt.want {
+			t.Errorf("%s %s: %s, want %s", tt.origin.GitHub, tt.document, got, tt.want)
+		}
+	}
+}
+
 // A client without scopes is not asked what it asks.
 func TestDocumentsWithoutScopes(t *testing.T) {
 	may := scoped(t)

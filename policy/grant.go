@@ -97,7 +97,7 @@ func (p *Policy) Authorize(c Caller, r Request) (Grant, error) {
 		return Grant{c, r}, nil
 	}
 	if r.Kind == KindGraphQL {
-		if reason := refuseDocument(scopes, r.Document); reason != "" {
+		if reason := refuseDocument(scopes, &r); reason != "" {
 			return refuse(reason)
 		}
 		return Grant{c, r}, nil

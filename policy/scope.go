@@ -37,7 +37,8 @@ import (
 // word gist reaches them, and that one reaches nothing else.
 //
 // Where octopool stands before several GitHubs, a pattern begins with the one it is for:
-// read github.com/repos/acme/**, git:read ghe.example/acme/*.
+// read github.com/repos/acme/**, git:read ghe.example/acme/*, graphql:query ghe.example,
+// graphql:mutation ghe.example/addComment.
 //
 // A GraphQL query is not matched by what it is about: it reads whatever its credential can,
 // and so does the answer to a mutation. graphql:mutation does not include graphql:query.
@@ -207,8 +208,7 @@ func (s *Scope) allows(r *Request) bool {
 		}
 		return s.service == want && s.allowsRepository(r)
 	case KindGraphQL:
-		d := r.Document
-		return d != nil && d.Unread == "" && d.lacks([]Scope{*s}) == ""
+		return refuseDocument([]Scope{*s}, r) == ""
 	}
 	return false
 }

@@ -31,5 +31,5 @@ func (s *settler) checkGitHub(f File, c Client, key string, scope policy.Scope) 
 // onGitHub is a scope without a GitHub, for one.
 func onGitHub(scope policy.Scope, host string) string {
 	methods, pattern, _ := strings.Cut(scope.String(), " ")
-	return fmt.Sprintf("%s %s/%s", methods, host, strings.TrimPrefix(pattern, "/"))
+	return strings.TrimSuffix(fmt.Sprintf("%s %s/%s", methods, host, strings.TrimPrefix(pattern, "/")), "/")
 }
