@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/elazarl/goproxy"
 )
@@ -35,14 +36,20 @@ func (p *Proxy) door(w http.ResponseWriter, r *http.Request) {
 		p.doorman.ServeHTTP(keeper{w}, r)
 	case r.URL.IsAbs():
 		p.plain(w, r)
-	default:
+	case strings.HasPrefix(r.URL.Path, "/-/"):
 		p.own(w, r)
+	default:
+		p.respond(w, r, p.atBase)
 	}
 }
 
 // connect decides about a CONNECT: intercept, tunnel or refuse. It reads the target as
 // the client wrote it: the doorman's reading of it has lost what stood before an @.
 func (p *Proxy) connect(host string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAction, string) {
+	named, err := p.admit(ctx.Req)
+	if err != nil {
+		return p.turnAway(ctx, err), host
+	}
 	t, err := parseTarget(ctx.Req.RequestURI)
 	if err != nil {
 		return p.turnAway(ctx, err), host
@@ -52,7 +59,7 @@ func (p *Proxy) connect(host string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAct
 			return p.turnAway(ctx, &Forbidden{fmt.Sprintf("%s is intercepted on port 443 only", t.host)}), host
 		}
 		return &goproxy.ConnectAction{Action: goproxy.ConnectHijack, Hijack: func(_ *http.Request, client net.Conn, _ *goproxy.ProxyCtx) {
-			p.intercept(client, origin)
+			p.intercept(client, origin, named)
 		}}, host
 	}
 	if err := p.Egress.check(t); err != nil {
@@ -76,14 +83,14 @@ func (p *Proxy) own(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "octopool is a proxy: this is not how to use it", http.StatusMethodNotAllowed)
+		http.Error(w, "octopool: this is for reading only", http.StatusMethodNotAllowed)
 	case r.URL.Path == "/-/ca.pem":
 		w.Header().Set("Content-Type", "application/x-pem-file")
 		w.Write(p.Authority.RootPEM())
 	case r.URL.Path == "/-/healthz":
 		io.WriteString(w, "octopool\n")
 	default:
-		http.Error(w, "octopool is a proxy: set HTTPS_PROXY to this address and ask for https://api.github.com/", http.StatusNotFound)
+		http.NotFound(w, r)
 	}
 }
 

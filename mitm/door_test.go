@@ -171,7 +171,7 @@ func TestPlainRequestsToOtherHosts(t *testing.T) {
 		t.Errorf("a name that is not allowed: %s", got.text())
 	}
 	w.say("PUT http://127.0.0.1:" + port + "/a%2Fb?z=1&a=;2 HTTP/1.1\nHost: evil.example\nProxy-Connection: keep-alive\n" +
-		"Proxy-Authorization: Basic eDp4\nConnection: X-Mine\nX-Mine: 1\nX-Kept: 2\nContent-Length: 2\n\nhi")
+		"Proxy-Authorization: Bearer " + opsToken + "\nConnection: X-Mine\nX-Mine: 1\nX-Kept: 2\nContent-Length: 2\n\nhi")
 	if got := w.hear("PUT"); got.text("X-Own") != "418\nX-Own: as it is\nshort and stout" {
 		t.Errorf("answered %s", got.text("X-Own"))
 	}
@@ -227,17 +227,23 @@ func TestOwnPaths(t *testing.T) {
 	if got := get(t, c, at+"/-/healthz"); got.text() != "200\noctopool\n" {
 		t.Errorf("healthz: %s", got.text())
 	}
-	for _, path := range []string{"/", "/-/", "/-/ca.key", "/user", "/-/ca.pem/", "//-/ca.pem", "/-/CA.pem", "/metrics", "/debug/pprof/"} {
-		if got := get(t, c, at+path); got.status != http.StatusNotFound || !strings.Contains(got.body, "set HTTPS_PROXY to this address") {
+	for _, path := range []string{"/-/", "/-/ca.key", "/-/ca.pem/", "/-/CA.pem", "/-/metrics"} {
+		if got := get(t, c, at+path); got.status != http.StatusNotFound {
 			t.Errorf("%s: %s", path, got.text())
 		}
 	}
-	if got := do(t, c, http.MethodPost, at+"/-/ca.pem", "x"); got.text("Allow") != "405\nAllow: GET, HEAD\noctopool is a proxy: this is not how to use it\n" {
+	// Anything else is for those who use it as a base URL, and without that leads nowhere.
+	for _, path := range []string{"/", "/user", "//-/ca.pem", "/metrics", "/debug/pprof/"} {
+		if got := get(t, c, at+path, "Authorization", "Bearer "+ciToken); got.status != http.StatusForbidden || !strings.Contains(got.body, "set HTTPS_PROXY to this address") {
+			t.Errorf("%s: %s", path, got.text())
+		}
+	}
+	if got := do(t, c, http.MethodPost, at+"/-/ca.pem", "x"); got.text("Allow") != "405\nAllow: GET, HEAD\noctopool: this is for reading only\n" {
 		t.Errorf("POST: %s", got.text("Allow"))
 	}
 	w := s.wire(t)
 	w.say("OPTIONS * HTTP/1.1\nHost: x\n\n")
-	if got := w.hear(http.MethodOptions); got.status != http.StatusMethodNotAllowed {
+	if got := w.hear(http.MethodOptions); got.status != http.StatusForbidden {
 		t.Errorf("OPTIONS *: %s", got.text())
 	}
 	if seen := s.github.Seen(); len(seen) > 0 {

@@ -13,12 +13,12 @@ import (
 
 // intercept takes a client's connection over: what comes now is TLS for the origin, and
 // the inner server speaks it.
-func (p *Proxy) intercept(client net.Conn, origin policy.Origin) {
+func (p *Proxy) intercept(client net.Conn, origin policy.Origin, named policy.Named) {
 	if err := establish(client); err != nil {
 		client.Close()
 		return
 	}
-	p.inside.put(tls.Server(&intercepted{client, origin}, p.Authority.TLSConfig(origin.Host)))
+	p.inside.put(tls.Server(&intercepted{client, origin, named}, p.Authority.TLSConfig(origin.Host)))
 }
 
 // establish grants a CONNECT.
@@ -31,28 +31,29 @@ func establish(client net.Conn) error {
 }
 
 // intercepted is the connection of one intercepted tunnel. The origin was decided by
-// the CONNECT and binds every request inside.
+// the CONNECT and binds every request inside; so was the client, if the CONNECT named one.
 type intercepted struct {
 	net.Conn
 	origin policy.Origin
+	named  policy.Named
 }
 
-// originKey finds a connection's origin in the context that net/http makes for it. It is
-// the one value octopool keeps there: the connection's, not a request's.
-type originKey struct{}
+// tunnelKey finds a request's tunnel in the context that net/http makes for its
+// connection. It is the one value octopool keeps there: the connection's, not a request's.
+type tunnelKey struct{}
 
 func intoContext(ctx context.Context, c net.Conn) context.Context {
 	if t, ok := c.(*tls.Conn); ok {
 		if i, ok := t.NetConn().(*intercepted); ok {
-			return context.WithValue(ctx, originKey{}, i.origin)
+			return context.WithValue(ctx, tunnelKey{}, i)
 		}
 	}
 	return ctx
 }
 
-func originOf(ctx context.Context) (policy.Origin, bool) {
-	o, ok := ctx.Value(originKey{}).(policy.Origin)
-	return o, ok
+func tunnelOf(ctx context.Context) (*intercepted, bool) {
+	i, ok := ctx.Value(tunnelKey{}).(*intercepted)
+	return i, ok
 }
 
 // arrivals is a listener whose connections come from tunnels. One server listens to it

@@ -47,6 +47,9 @@ func (p *Proxy) plain(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Proxy) checkPlain(r *http.Request) error {
+	if _, err := p.admit(r); err != nil {
+		return err
+	}
 	authority := r.URL.Host
 	if r.URL.Port() == "" {
 		authority = net.JoinHostPort(strings.Trim(authority, "[]"), "80")

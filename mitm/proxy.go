@@ -37,6 +37,7 @@ type Config struct {
 	Pools     *pool.Pools
 	Store     store.Store
 	Egress    Egress
+	Door      Door
 	Log       *slog.Logger
 	UserAgent string
 	MaxEntry  int64 // bytes; 0 for the default

@@ -109,7 +109,16 @@ func refusalFor(err error, now time.Time) refusal {
 		}
 		return r
 	}
+	if e, ok := errors.AsType[*stranger](err); ok {
+		r.status, r.reason, r.message = http.StatusProxyAuthRequired, "proxy_auth", "octopool: "+e.Error()
+		r.header.Set("Proxy-Authenticate", `Basic realm="octopool"`) // or git never sends what its proxy's URL holds
+		return r
+	}
 	switch {
+	case errors.Is(err, errInClear), errors.Is(err, errBrowser):
+		r.status, r.reason, r.message = http.StatusForbidden, "base_url", "octopool: "+err.Error()
+	case errors.Is(err, errUpgrade):
+		r.status, r.reason, r.message = http.StatusNotImplemented, "upgrade", "octopool: "+errUpgrade.Error()
 	case errors.Is(err, policy.ErrNoToken):
 		r.status, r.reason, r.message = http.StatusUnauthorized, "no_token", "Requires authentication (octopool: send the token of a registered client)"
 		r.header.Set("Www-Authenticate", `Basic realm="GitHub"`) // or git never asks its helper

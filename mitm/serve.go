@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 
 	"octopool/mitm/exchange"
@@ -17,13 +18,46 @@ import (
 // than the tunnel's. The credential is the origin's, so nothing else may be asked with it.
 var errForeignHost = errors.New("this tunnel is for another host")
 
+// errUpgrade is the refusal of a WebSocket on an intercepted host: GitHub's API has none.
+var errUpgrade = errors.New("this host is intercepted, and no WebSocket leads through that")
+
+// upgrades reports whether a request asks for a WebSocket (RFC 6455). Any other upgrade is
+// an offer that may be passed over, as Java's of h2c is (RFC 9110, section 7.8).
+func upgrades(h http.Header) bool { return strings.EqualFold(h.Get("Upgrade"), "websocket") }
+
+// An entry is how a request came in, and so what it is about and whose it may be.
+type entry struct {
+	origin   policy.Origin
+	path     string // at the origin, escaped
+	identify func(authorization []string) (policy.Caller, error)
+	base     base
+}
+
 // serve answers one request inside an intercepted tunnel.
-func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
+func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) { p.respond(w, r, p.throughTunnel) }
+
+// throughTunnel is the entry of a request inside an intercepted tunnel.
+func (p *Proxy) throughTunnel(r *http.Request) (entry, error) {
+	tunnel, ok := tunnelOf(r.Context())
+	if !ok {
+		return entry{}, errForeignHost
+	}
+	e := entry{origin: tunnel.origin, path: r.URL.EscapedPath(), identify: func(authorization []string) (policy.Caller, error) {
+		return p.Policy.IdentifyNamed(tunnel.named, authorization)
+	}}
+	if !isHost(r.Host, e.origin.Host) {
+		return e, errForeignHost
+	}
+	return e, nil
+}
+
+// respond answers one request, or refuses it, and notes what became of it.
+func (p *Proxy) respond(w http.ResponseWriter, r *http.Request, enter func(*http.Request) (entry, error)) {
 	// The body that a record reads is its own: net/http tells by the one that it gave whether
 	// all of it was read, and takes what was not for the next request.
 	r = r.WithContext(r.Context())
 	rec := p.begin(w, r)
-	err := p.answer(rec, r)
+	err := p.answer(rec, r, enter)
 	switch {
 	case err == nil, rec.wrote():
 	case r.Context().Err() != nil:
@@ -39,20 +73,23 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer decides whether: is it the tunnel's host, who asks, for what, and may they. The
+// answer decides whether: may it come in here, who asks, for what, and may they. The
 // exchange does the rest.
-func (p *Proxy) answer(w *record, r *http.Request) error {
-	origin, ok := originOf(r.Context())
-	w.asked.Origin = origin
-	if !ok || !isHost(r.Host, origin.Host) {
-		return errForeignHost
+func (p *Proxy) answer(w *record, r *http.Request, enter func(*http.Request) (entry, error)) error {
+	in, err := enter(r)
+	w.asked.Origin = in.origin
+	if err != nil {
+		return err
 	}
-	asked, err := policy.Read(origin, r.Method, r.URL.EscapedPath(), r.URL.RawQuery)
+	if upgrades(r.Header) {
+		return errUpgrade
+	}
+	asked, err := policy.Read(in.origin, r.Method, in.path, r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
 	w.asked = asked
-	caller, err := p.Policy.Identify(r.Header["Authorization"])
+	caller, err := in.identify(r.Header["Authorization"])
 	if err != nil {
 		return err
 	}
@@ -69,6 +106,7 @@ func (p *Proxy) answer(w *record, r *http.Request) error {
 		return err
 	}
 	defer a.Body.Close()
+	in.base.rewrite(a.Header)
 	w.answer = a
 	return w.send(a)
 }

@@ -75,7 +75,8 @@ func (s serve) welcome(d *daemon.Daemon, first daemon.First) launch.Welcome {
 		w.Flags = " --config " + launch.Quote(path)
 	}
 	if s.Listen != "" {
-		w.Flags += " --listen " + launch.Quote(strings.TrimPrefix(d.Where().ProxyURL, "http://"))
+		_, address, _ := strings.Cut(d.Where().ProxyURL, "://")
+		w.Flags += " --listen " + launch.Quote(address)
 	}
 	return w
 }

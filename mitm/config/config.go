@@ -25,7 +25,12 @@ type File struct {
 
 // Proxy is the listener that clients name in HTTPS_PROXY.
 type Proxy struct {
-	Listen string `toml:"listen"`
+	Listen       string `toml:"listen"`
+	TLS          bool   `toml:"tls"`
+	Certificate  string `toml:"certificate"` // file:PATH; of the listener itself
+	Key          string `toml:"key"`         // file:PATH
+	RequireAuth  bool   `toml:"require_auth"`
+	PlainBaseURL bool   `toml:"plain_base_url"`
 }
 
 // Admin is the listener that operators read.

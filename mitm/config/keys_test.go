@@ -9,7 +9,7 @@ import (
 func TestKeysAreThoseOfTheFile(t *testing.T) {
 	want := strings.Fields(`
 		data_dir
-		proxy proxy.listen
+		proxy proxy.listen proxy.tls proxy.certificate proxy.key proxy.require_auth proxy.plain_base_url
 		admin admin.listen admin.token
 		ca ca.certificate ca.key
 		cache cache.backend cache.url cache.max_bytes cache.max_entry cache.ttl

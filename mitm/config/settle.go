@@ -20,6 +20,9 @@ import (
 type Places struct {
 	DataDir     string // absolute
 	ProxyListen string
+	ProxyCert   string // path; "" for a listener without TLS
+	ProxyKey    string
+	RequireAuth bool   // the proxy's URL names a client
 	CACert      string // path; "" to make an authority in DataDir
 	CAKey       string
 	GitHubs     []mitm.GitHub
@@ -38,6 +41,7 @@ type Settings struct {
 
 	Cache  CacheSettings
 	Egress mitm.Egress
+	Door   mitm.Door
 	Rules  policy.Rules
 
 	// What pools are made of: see Pools.
@@ -86,6 +90,7 @@ func (s *settler) settings(f File) Settings {
 		AdminListen: f.Admin.Listen,
 		Cache:       s.caching(f.Cache),
 		Egress:      s.egress(f.Tunnel),
+		Door:        s.door(f.Proxy),
 		Limits:      s.limits(f.GitHub),
 		MaxWait:     time.Duration(f.Pool.MaxWait),
 	}
@@ -126,12 +131,13 @@ func (s *settler) tryOut(out Settings) {
 }
 
 func (s *settler) places(f File) Places {
-	out := Places{ProxyListen: f.Proxy.Listen}
+	out := Places{ProxyListen: f.Proxy.Listen, RequireAuth: f.Proxy.RequireAuth}
 	if out.DataDir = cmp.Or(f.DataDir, s.defaultDataDir()); out.DataDir == "" {
 		s.wrong("data_dir", "not set, and neither XDG_STATE_HOME nor HOME is")
 	}
 	out.DataDir = s.path(out.DataDir)
 	s.listen("proxy.listen", f.Proxy.Listen)
+	out.ProxyCert, out.ProxyKey = s.proxyTLS(f.Proxy)
 	out.CACert, out.CAKey = s.authority(f.CA)
 	out.GitHubs = s.gitHubs(f.GitHub)
 	s.variables = append(s.variables, variablesOf(f)...)
@@ -170,6 +176,14 @@ func (s *settler) listen(key, address string) {
 
 // authority reads the two references of [ca].
 func (s *settler) authority(c CA) (certificate, key string) {
+	if c.Certificate == "" && c.Key == "" {
+		return "", ""
+	}
+	return s.pair("ca", c.Certificate, c.Key)
+}
+
+// pair reads the two references of a table to a certificate and its key.
+func (s *settler) pair(table, certificate, key string) (certificatePath, keyPath string) {
 	path := func(name, reference string) string {
 		path, ok := strings.CutPrefix(reference, "file:")
 		if !ok || path == "" {
@@ -185,14 +199,11 @@ func (s *settler) authority(c CA) (certificate, key string) {
 		f.Close()
 		return path
 	}
-	if c.Certificate == "" && c.Key == "" {
+	certificatePath, keyPath = path(table+".certificate", certificate), path(table+".key", key)
+	if certificatePath == "" || keyPath == "" {
 		return "", ""
 	}
-	certificate, key = path("ca.certificate", c.Certificate), path("ca.key", c.Key)
-	if certificate == "" || key == "" {
-		return "", ""
-	}
-	return certificate, key
+	return certificatePath, keyPath
 }
 
 func (s *settler) gitHubs(in []GitHub) []mitm.GitHub {

@@ -18,7 +18,10 @@ func (s Settings) String() string {
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
 	}
-	line("listens", "%s, admin %s", s.ProxyListen, cmp.Or(s.AdminListen, "nowhere"))
+	line("listens", "%s, admin %s", s.door(), cmp.Or(s.AdminListen, "nowhere"))
+	if !s.Door.BaseURL {
+		line("base URL", "refused: tokens would come in clear from other machines; see proxy.tls and proxy.plain_base_url")
+	}
 	line("data", "%s", s.DataDir)
 	for _, g := range s.GitHubs {
 		line("intercepts", "%s", strings.Join(mitm.Hosts([]mitm.GitHub{g}), " "))
@@ -41,6 +44,18 @@ func (s Settings) String() string {
 		line("warning", "%s", warning)
 	}
 	return b.String()
+}
+
+// door says where clients come, and what they must bring.
+func (s Settings) door() string {
+	text := s.ProxyListen
+	if s.ProxyCert != "" {
+		text += " with TLS"
+	}
+	if s.Door.RequireAuth {
+		text += " for registered clients"
+	}
+	return text
 }
 
 // appOf says which App it is, after a comma; "" for none.

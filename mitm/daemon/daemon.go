@@ -32,6 +32,7 @@ type Daemon struct {
 	upstream  http.RoundTripper // of the proxy and the pools
 	endPools  func()            // ends what they do in the background, and waits for it
 	proxyAt   net.Addr
+	proxyURL  string
 	adminAt   net.Addr   // nil without an admin listener
 	failed    chan error // why a listener ended by itself
 }
@@ -52,7 +53,7 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	proxyListener, err := listen("proxy.listen", s.ProxyListen)
+	proxyListener, err := listenProxy(s.Places)
 	if err != nil {
 		return nil, err
 	}
@@ -80,14 +81,14 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	}
 	proxy := mitm.New(mitm.Config{
 		GitHubs: s.GitHubs, Upstream: upstream, Authority: authority, Policy: rules, Pools: pools, Store: stored,
-		Egress: s.Egress, Log: log, UserAgent: userAgent,
+		Egress: s.Egress, Door: s.Door, Log: log, UserAgent: userAgent,
 		MaxEntry: s.Cache.MaxEntry,
 		FreshFor: s.Cache.FreshFor, Fresh: s.Cache.Fresh, StaleIfError: s.Cache.StaleIfError,
 		NegativeFor: s.Cache.NegativeFor, GraphQLFreshFor: s.Cache.GraphQLFreshFor,
 	})
 	d = &Daemon{
 		authority: authority, proxy: proxy, store: stored, upstream: upstream, endPools: run(pools, stored),
-		proxyAt: proxyListener.Addr(), failed: make(chan error, 2),
+		proxyAt: proxyListener.Addr(), proxyURL: proxyURL(s.Places, proxyListener.Addr().String()), failed: make(chan error, 2),
 		admin: &http.Server{
 			Handler:           admin.Handler(adminConfig(proxy, s)),
 			ReadHeaderTimeout: 10 * time.Second,
@@ -166,7 +167,7 @@ func (l locked) Unwrap() []error { return []error{l.Problem, store.ErrLocked} }
 
 // Where is how programs find this octopool.
 func (d *Daemon) Where() launch.Where {
-	return whereIs(d.proxyAt.String(), d.authority, d.proxy.GitHubs)
+	return whereIs(d.proxyURL, d.authority, d.proxy.GitHubs)
 }
 
 // AdminURL is where operators look; "" without an admin listener.

@@ -40,7 +40,7 @@ func Running(p config.Places, token policy.Secret) (Session, error) {
 	if err == nil {
 		err = launch.Reach(where.ProxyURL)
 	}
-	return Session{where: where, token: token, hidden: p.SecretVariables, stop: func() {}}, err
+	return Session{where: named(where, p, token), token: token, hidden: p.SecretVariables, stop: func() {}}, err
 }
 
 // WhereIs is how programs find the octopool that runs with these settings, be it now or
@@ -53,11 +53,19 @@ func WhereIs(p config.Places) (launch.Where, error) {
 	if err != nil {
 		return launch.Where{}, err
 	}
-	return whereIs(p.ProxyListen, authority, p.GitHubs), nil
+	return whereIs(proxyURL(p, p.ProxyListen), authority, p.GitHubs), nil
 }
 
-func whereIs(listen string, authority *ca.Authority, githubs []mitm.GitHub) launch.Where {
-	where := launch.Where{ProxyURL: launch.URL(listen), RootFile: authority.RootFile(), BundleFile: authority.BundleFile()}
+// named names the client in the proxy's URL where octopool asks for that.
+func named(where launch.Where, p config.Places, token policy.Secret) launch.Where {
+	if p.RequireAuth {
+		return where.Naming(token.Reveal())
+	}
+	return where
+}
+
+func whereIs(proxyURL string, authority *ca.Authority, githubs []mitm.GitHub) launch.Where {
+	where := launch.Where{ProxyURL: proxyURL, RootFile: authority.RootFile(), BundleFile: authority.BundleFile()}
 	for _, g := range githubs {
 		for _, o := range g.Origins() {
 			where.Hosts = append(where.Hosts, o.Host)
@@ -91,7 +99,7 @@ func ForProgram(s config.Settings, client string, log *slog.Logger) (Session, er
 	if name, ok := strings.CutPrefix(s.Rules.Anonymous, "client:"); ok && name != registration.Name {
 		s.Rules.Anonymous = "reject" // that client is not here, and the program has a token
 	}
-	s.ProxyListen, s.AdminListen = "127.0.0.1:0", ""
+	s.ProxyListen, s.AdminListen, s.ProxyCert = "127.0.0.1:0", "", "" // nobody else's, so it needs no TLS
 	d, err := Start(s, log)
 	if errors.Is(err, store.ErrLocked) {
 		s.Cache.Backend, s.Cache.MaxBytes = "memory", config.MemoryBytes
@@ -100,7 +108,7 @@ func ForProgram(s config.Settings, client string, log *slog.Logger) (Session, er
 	if err != nil {
 		return Session{}, err
 	}
-	return Session{where: d.Where(), token: token, hidden: s.SecretVariables, stop: func() {
+	return Session{where: named(d.Where(), s.Places, token), token: token, hidden: s.SecretVariables, stop: func() {
 		ctx, cancel := context.WithTimeout(context.Background(), drainProgram)
 		defer cancel()
 		d.Stop(ctx) // what is cut off belongs to a program that has ended

@@ -5,6 +5,7 @@ package launch
 
 import (
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,16 @@ func URL(listen string) string {
 		host = "127.0.0.1"
 	}
 	return "http://" + net.JoinHostPort(host, port)
+}
+
+// Naming is Where with a proxy URL that names a client by its token, and so does for all
+// that a program sends.
+func (w Where) Naming(token string) Where {
+	if u, err := url.Parse(w.ProxyURL); err == nil {
+		u.User = url.UserPassword("octopool", token)
+		w.ProxyURL = u.String()
+	}
+	return w
 }
 
 // Settings are the variables for a program, in a fixed order. Both spellings of the

@@ -46,7 +46,7 @@ func TestTheExampleHasEveryKey(t *testing.T) {
 				}
 			}
 			// Two keys of which one is nothing without the other share a comment.
-			if !strings.HasPrefix(before, "# ") && table+m[1] != "ca.key" {
+			if !strings.HasPrefix(before, "# ") && table+m[1] != "ca.key" && table+m[1] != "proxy.key" {
 				t.Errorf("line %d: %s is not explained", i+1, m[1])
 			}
 		} else if line != "" && line != "#" && !strings.HasPrefix(line, "# ") {
@@ -90,6 +90,7 @@ func TestTheExampleWithEveryKeySet(t *testing.T) {
 		{"an App, Redis, and a client's token in a file",
 			[]string{"#pat =", "#client_id", "#max_bytes", `#backend = "badger"`, "token_sha256"},
 			[]string{
+				"proxy.tls: proxy.certificate and proxy.key are there, but not in use: set tls = true, or take them away",
 				"admin.token: the environment variable OCTOPOOL_ADMIN_TOKEN is not set",
 				"ca.certificate: open /etc/octopool/ca.pem: no such file or directory",
 				"ca.key: open /etc/octopool/ca-key.pem: no such file or directory",
