@@ -73,7 +73,7 @@ func (q question) send(ctx context.Context) ([]byte, error) {
 	const most = 64 << 20 // thousands of clients and credentials come to a few MiB
 	text, err := io.ReadAll(io.LimitReader(resp.Body, most))
 	switch {
-	case resp.StatusCode == http.StatusUnauthorized:
+	case resp.StatusCode == http.StatusUnauthorized && strings.HasPrefix(resp.Header.Get("Www-Authenticate"), "Bearer "): // the proxy's own listener has another challenge
 		return nil, ErrWrongToken
 	case resp.StatusCode == http.StatusBadRequest && q.post != nil:
 		return nil, errors.New(printable(strings.TrimSpace(string(text))))
