@@ -49,6 +49,7 @@ func FuzzRecognize(f *testing.F) {
 		f.Add(seed, "")
 		f.Add("", seed)
 	}
+	f.Add("bearer of_ci", "bearer of_ci")
 	p := newPolicy(f, policy.Rules{Anonymous: "client:ci", Unknown: "passthrough", Clients: []policy.Registration{{Name: "ci", Token: policy.DigestOf("of_ci")}}})
 	f.Fuzz(func(t *testing.T, one, other string) {
 		values := []string{one}
