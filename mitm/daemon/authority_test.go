@@ -116,7 +116,7 @@ func TestAuthoritiesThatCannotSign(t *testing.T) {
 		{"a key that others can read", certificate, open, "github.com", "ca.key", "run: chmod 600 " + open},
 		{"another's key", certificate, otherKey, "github.com", "ca.certificate", "private key does not match public key"},
 		{"no certificate", open, key, "github.com", "ca.certificate", "certificate"},
-		{"for other hosts", certificate, key, "git.example.com", "ca.certificate", "may not sign for git.example.com"},
+		{"for other hosts", certificate, key, "git.example.com", "ca.certificate", "may not sign for codeload.git.example.com, gist.git.example.com, git.example.com"},
 	} {
 		p := places(t, tt.host)
 		p.CACert, p.CAKey = tt.certificate, tt.key
