@@ -112,7 +112,9 @@ func (x *Exchange) conclude(g policy.Grant, in *http.Request, a *Answer) *Answer
 		if a.Status == http.StatusForbidden || a.Status == http.StatusTooManyRequests {
 			b = b.NotSpent() // a limit of GitHub's would not have come so far
 		}
-		b.Tell(a.Header, a.Resource)
+		if !b.Unlimited || !mayHaveNoLimits(r) {
+			b.Tell(a.Header, a.Resource)
+		}
 	}
 	a.Header.Set("Cache-Status", a.cacheStatus())
 	unreadable := a.encoding == "gzip" && !acceptsGzip(in.Header)

@@ -20,6 +20,11 @@ type standing struct {
 	Reset     int64 `json:"reset"`
 }
 
+// mayHaveNoLimits reports whether a request is to a GitHub that comes without rate limits: an
+// Enterprise Server. Elsewhere an answer that tells of none is one that left them out, and
+// clients are told all the same: without the headers go-github takes them for zero.
+func mayHaveNoLimits(r policy.Request) bool { return r.Origin.Role == policy.RoleEnterprise }
+
 // rateLimit answers GET /rate_limit from the budgets of the client's pool: GitHub's own
 // answer would speak of one credential, and has been seen to be wrong. Its form is
 // GitHub's, with rate as the deprecated copy of core.
@@ -28,7 +33,7 @@ type standing struct {
 // here (observed), and one with limits has told of them now.
 func (x *Exchange) rateLimit(ctx context.Context, g policy.Grant, in *http.Request) (*Answer, error) {
 	w := pool.WantOf(g)
-	if g.Request().Origin.Role == policy.RoleEnterprise && !x.Pools.Limited(w.GitHub, w.Pool) {
+	if mayHaveNoLimits(g.Request()) && !x.Pools.Limited(w.GitHub, w.Pool) {
 		a, err := x.read(ctx, g, in)
 		if err != nil {
 			return nil, err

@@ -22,19 +22,16 @@ func TestNumbersOfTwoGitHubs(t *testing.T) {
 	}
 }
 
-// Where GitHub tells of no limit clients are told of none; their own allowance they are told.
-func TestUnlimitedIsNotTold(t *testing.T) {
+// Where GitHub has told of no limit there is none, until it tells of one.
+func TestUnlimited(t *testing.T) {
 	w := newWorld(t, Credential{Name: "a", GitHub: "ghe.example"})
 	on := func(want *Want) { want.GitHub = "ghe.example" }
 	if w.Limited("ghe.example", "default") || w.Budget("ghe.example", "default", "core").Unlimited {
 		t.Error("something is known before anything was said")
 	}
 	w.lease(on).Settle(http.StatusOK, http.Header{}, nil)
-	h := http.Header{}
-	b := w.Budget("ghe.example", "default", "core")
-	b.Tell(h, "core")
-	if !b.Unlimited || len(h) != 0 || w.Limited("ghe.example", "default") {
-		t.Errorf("%+v is told as %v", b, h)
+	if b := w.Budget("ghe.example", "default", "core"); !b.Unlimited || w.Limited("ghe.example", "default") {
+		t.Errorf("after an answer that told of none: %+v", b)
 	}
 	w.lease(on).Settle(http.StatusOK, headers(Report{"core", 60, 1, 59, in(time.Hour)}), nil)
 	if b := w.Budget("ghe.example", "default", "core"); b.Unlimited || b.Remaining != 59 || !w.Limited("ghe.example", "default") {

@@ -13,17 +13,13 @@ type Budget struct {
 	Limit, Used, Remaining int
 	Reset                  time.Time
 
-	// Unlimited is set where GitHub has told of no limit, as an Enterprise Server without
-	// limits does. The other fields then hold what a GitHub with limits usually has.
+	// Unlimited is set where GitHub has answered and told of no limit, as an Enterprise Server
+	// without limits does. The other fields then hold what a GitHub with limits usually has.
 	Unlimited bool
 }
 
-// Tell writes the budget into an answer's headers as GitHub does: an unlimited one is not
-// told.
+// Tell writes the budget into an answer's headers as GitHub does.
 func (b Budget) Tell(h http.Header, resource string) {
-	if b.Unlimited {
-		return
-	}
 	h.Set("X-Ratelimit-Limit", strconv.Itoa(b.Limit))
 	h.Set("X-Ratelimit-Remaining", strconv.Itoa(b.Remaining))
 	h.Set("X-Ratelimit-Used", strconv.Itoa(b.Used))
