@@ -32,7 +32,7 @@ func (p *Proxy) atBase(r *http.Request) (entry, error) {
 	if i := slices.IndexFunc(mounts, func(m mount) bool { return m.holds(path) }); i >= 0 {
 		at = mounts[i]
 	}
-	e := entry{origin: at.origin, path: at.inside(path), identify: p.registered, base: baseOf(r, at, mounts)}
+	e := entry{origin: at.origin, path: at.inside(path), identify: registered, base: baseOf(r, at, mounts)}
 	switch {
 	case !p.Door.BaseURL:
 		return e, errInClear
@@ -43,12 +43,12 @@ func (p *Proxy) atBase(r *http.Request) (entry, error) {
 }
 
 // registered identifies registered clients alone.
-func (p *Proxy) registered(authorization []string) (policy.Caller, error) {
-	named, err := p.Policy.Recognize(authorization)
+func registered(rules *policy.Policy, authorization []string) (policy.Caller, error) {
+	named, err := rules.Recognize(authorization)
 	if err != nil {
 		return policy.Caller{}, err
 	}
-	return p.Policy.IdentifyNamed(named, nil)
+	return rules.IdentifyNamed(named, nil)
 }
 
 // fromPage reports whether a browser says that it asks on behalf of a page. Node's fetch,

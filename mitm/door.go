@@ -62,11 +62,12 @@ func (p *Proxy) connect(host string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAct
 			p.intercept(client, origin, named)
 		}}, host
 	}
-	if err := p.Egress.check(t); err != nil {
+	egress := p.rules.Load().Egress
+	if err := egress.check(t); err != nil {
 		return p.turnAway(ctx, err), host
 	}
 	return &goproxy.ConnectAction{Action: goproxy.ConnectHijack, Hijack: func(r *http.Request, client net.Conn, _ *goproxy.ProxyCtx) {
-		p.tunnel(r.Context(), client, t)
+		p.tunnel(r.Context(), client, t, egress)
 	}}, host
 }
 

@@ -61,7 +61,7 @@ func newPlan() plan {
 		credentials: []pool.Credential{credential("bot", "ghp_bot")},
 		config: mitm.Config{
 			GitHubs:   []mitm.GitHub{{Host: "github.com", Git: true}},
-			Egress:    mitm.Egress{Allow: []string{"github"}, Ports: []int{443}},
+			Rules:     mitm.Rules{Egress: mitm.Egress{Allow: []string{"github"}, Ports: []int{443}}},
 			UserAgent: "octopool/test",
 		},
 	}

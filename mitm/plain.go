@@ -26,7 +26,7 @@ func (p *Proxy) newForwarder() *httputil.ReverseProxy {
 				if err != nil {
 					return nil, err
 				}
-				return p.Egress.dial(ctx, t)
+				return p.rules.Load().Egress.dial(ctx, t)
 			},
 			DisableCompression: true,
 			IdleConnTimeout:    idleTimeout,
@@ -61,7 +61,7 @@ func (p *Proxy) checkPlain(r *http.Request) error {
 	if _, ok := p.origins[t.host]; ok || r.URL.Scheme != "http" {
 		return &Forbidden{fmt.Sprintf("%s is reached by CONNECT only, so that no token travels in clear", t.host)}
 	}
-	return p.Egress.check(t)
+	return p.rules.Load().Egress.check(t)
 }
 
 func (p *Proxy) refusePlain(w http.ResponseWriter, r *http.Request, err error) {

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/elazarl/goproxy"
@@ -33,29 +34,19 @@ type Config struct {
 	GitHubs   []GitHub
 	Upstream  http.RoundTripper // to GitHubs and nothing else; nil for NewUpstream of them
 	Authority *ca.Authority
-	Policy    *policy.Policy
 	Pools     *pool.Pools
 	Store     store.Store
-	Egress    Egress
 	Door      Door
 	Log       *slog.Logger
 	UserAgent string
-	MaxEntry  int64 // bytes; 0 for the default
 
-	// When GitHub need not be asked; see [exchange.Config].
-	FreshFor        time.Duration
-	Fresh           []Freshness
-	StaleIfError    time.Duration
-	NegativeFor     time.Duration
-	GraphQLFreshFor time.Duration
+	Rules // to begin with; see Proxy.Change
 }
-
-// A Freshness is how long answers to some requests are served without asking GitHub.
-type Freshness = exchange.Freshness
 
 // A Proxy serves clients until it is shut down.
 type Proxy struct {
-	Config
+	Config   // less its rules
+	rules    atomic.Pointer[Rules]
 	origins  map[string]policy.Origin
 	exchange *exchange.Exchange
 	upstream http.RoundTripper
@@ -100,10 +91,10 @@ func New(c Config) *Proxy {
 	c.Pools.Watch(p.meters.asked)
 	p.exchange = exchange.New(exchange.Config{
 		Store: c.Store, Pools: c.Pools, Upstream: p.upstream, Log: c.Log,
-		UserAgent: c.UserAgent, MaxEntry: c.MaxEntry,
-		FreshFor: c.FreshFor, Fresh: c.Fresh, StaleIfError: c.StaleIfError, NegativeFor: c.NegativeFor, GraphQLFreshFor: c.GraphQLFreshFor,
-		Sent: p.meters.sent,
+		UserAgent: c.UserAgent, Tuning: c.Tuning, Sent: p.meters.sent,
 	})
+	p.rules.Store(&c.Rules)
+	p.Config.Rules = Rules{} // they would be those of the beginning, whatever they are by now
 	p.doorman, p.forwarder = p.newDoorman(), p.newForwarder()
 	serverLog := slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn)
 	server := func(listener string, handler http.HandlerFunc) *http.Server {

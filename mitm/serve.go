@@ -29,7 +29,7 @@ func upgrades(h http.Header) bool { return strings.EqualFold(h.Get("Upgrade"), "
 type entry struct {
 	origin   policy.Origin
 	path     string // at the origin, escaped
-	identify func(authorization []string) (policy.Caller, error)
+	identify func(rules *policy.Policy, authorization []string) (policy.Caller, error)
 	base     base
 }
 
@@ -42,8 +42,8 @@ func (p *Proxy) throughTunnel(r *http.Request) (entry, error) {
 	if !ok {
 		return entry{}, errForeignHost
 	}
-	e := entry{origin: tunnel.origin, path: r.URL.EscapedPath(), identify: func(authorization []string) (policy.Caller, error) {
-		return p.Policy.IdentifyNamed(tunnel.named, authorization)
+	e := entry{origin: tunnel.origin, path: r.URL.EscapedPath(), identify: func(rules *policy.Policy, authorization []string) (policy.Caller, error) {
+		return rules.IdentifyNamed(tunnel.named, authorization)
 	}}
 	if !isHost(r.Host, e.origin.Host) {
 		return e, errForeignHost
@@ -89,7 +89,8 @@ func (p *Proxy) answer(w *record, r *http.Request, enter func(*http.Request) (en
 		return err
 	}
 	w.asked = asked
-	caller, err := in.identify(r.Header["Authorization"])
+	rules := p.rules.Load().Policy
+	caller, err := in.identify(rules, r.Header["Authorization"])
 	if err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func (p *Proxy) answer(w *record, r *http.Request, enter func(*http.Request) (en
 	if asked, err = exchange.ReadDocument(asked, r); err != nil {
 		return err
 	}
-	grant, err := p.authorize(r.Context(), caller, asked)
+	grant, err := p.authorize(r.Context(), rules, caller, asked)
 	if err != nil {
 		return err
 	}
@@ -113,23 +114,23 @@ func (p *Proxy) answer(w *record, r *http.Request, enter func(*http.Request) (en
 
 // authorize asks the policy for a grant. Where scopes are on names and the request is
 // by number, it looks the name up first.
-func (p *Proxy) authorize(ctx context.Context, caller policy.Caller, asked policy.Request) (policy.Grant, error) {
-	grant, err := p.Policy.Authorize(caller, asked)
+func (p *Proxy) authorize(ctx context.Context, rules *policy.Policy, caller policy.Caller, asked policy.Request) (policy.Grant, error) {
+	grant, err := rules.Authorize(caller, asked)
 	numeric, ok := errors.AsType[*policy.Unresolved](err)
 	if !ok {
 		return grant, err
 	}
-	owner, repo, err := p.resolve(ctx, caller, asked, numeric)
+	owner, repo, err := p.resolve(ctx, rules, caller, asked, numeric)
 	if err != nil {
 		return policy.Grant{}, err
 	}
-	return p.Policy.Authorize(caller, asked.Named(owner, repo))
+	return rules.Authorize(caller, asked.Named(owner, repo))
 }
 
 // resolve asks GitHub for the name behind a number, as it is now: names change hands. The
 // answer is stored and revalidated as any other, so an unchanged one costs nothing.
-func (p *Proxy) resolve(ctx context.Context, caller policy.Caller, asked policy.Request, n *policy.Unresolved) (owner, repo string, err error) {
-	grant, err := p.Policy.AuthorizeLookup(caller, asked.Origin, asked.Prefix, n)
+func (p *Proxy) resolve(ctx context.Context, rules *policy.Policy, caller policy.Caller, asked policy.Request, n *policy.Unresolved) (owner, repo string, err error) {
+	grant, err := rules.AuthorizeLookup(caller, asked.Origin, asked.Prefix, n)
 	if err != nil {
 		return "", "", err
 	}

@@ -16,9 +16,9 @@ import (
 const tunnelIdle = 10 * time.Minute
 
 // tunnel passes bytes between a client and a host that is not intercepted, unseen.
-func (p *Proxy) tunnel(ctx context.Context, client net.Conn, t target) {
+func (p *Proxy) tunnel(ctx context.Context, client net.Conn, t target, egress Egress) {
 	defer client.Close()
-	server, err := p.dialTunnel(ctx, t)
+	server, err := p.dialTunnel(ctx, t, egress)
 	if err != nil {
 		p.meters.refused("-", reasonOf(err))
 		p.Log.Warn("refused a tunnel", "target", t.String(), "err", err)
@@ -42,14 +42,14 @@ func (p *Proxy) tunnel(ctx context.Context, client net.Conn, t target) {
 
 // dialTunnel connects to a tunnel's target: to where its GitHub's dial setting says, or
 // to a public address of its name.
-func (p *Proxy) dialTunnel(ctx context.Context, t target) (net.Conn, error) {
+func (p *Proxy) dialTunnel(ctx context.Context, t target, egress Egress) (net.Conn, error) {
 	for _, g := range p.GitHubs {
 		if g.Dial != "" && g.owns(t) {
 			d := net.Dialer{Timeout: dialTimeout}
 			return d.DialContext(ctx, "tcp", g.Dial)
 		}
 	}
-	return p.Egress.dial(ctx, t)
+	return egress.dial(ctx, t)
 }
 
 // join passes bytes both ways until both sides have ended, one has failed, or neither

@@ -17,14 +17,9 @@ type CacheSettings struct {
 	Backend  string        // badger, redis, memory or off
 	URL      policy.Secret // of Redis; zero for the other backends
 	MaxBytes int64         // of disk or memory; 0 for Redis, which bounds itself
-	MaxEntry int64         // bytes; what is larger is not kept
 	TTL      time.Duration // what is unused this long is dropped
 
-	FreshFor        time.Duration    // serve without asking GitHub; 0 is never
-	Fresh           []mitm.Freshness // instead of FreshFor: the first that names the request
-	StaleIfError    time.Duration    // serve what is this old where GitHub gives no answer; 0 is never
-	NegativeFor     time.Duration    // serve a 404 to the same credential again; 0 is never
-	GraphQLFreshFor time.Duration    // serve the result of a query again; 0 is never
+	mitm.Tuning
 }
 
 // MemoryBytes is how much is kept in memory if no other bound is set.
@@ -49,14 +44,16 @@ func maxBytesOf(backend string) *Size {
 
 func (s *settler) caching(c Cache) CacheSettings {
 	out := CacheSettings{
-		Backend:         c.Backend,
-		URL:             s.redisURL(c),
-		MaxEntry:        int64(c.MaxEntry),
-		TTL:             time.Duration(c.TTL),
-		FreshFor:        time.Duration(c.FreshFor),
-		StaleIfError:    time.Duration(c.StaleIfError),
-		NegativeFor:     time.Duration(c.NegativeFor),
-		GraphQLFreshFor: time.Duration(c.GraphQLFreshFor),
+		Backend: c.Backend,
+		URL:     s.redisURL(c),
+		TTL:     time.Duration(c.TTL),
+		Tuning: mitm.Tuning{
+			MaxEntry:        int64(c.MaxEntry),
+			FreshFor:        time.Duration(c.FreshFor),
+			StaleIfError:    time.Duration(c.StaleIfError),
+			NegativeFor:     time.Duration(c.NegativeFor),
+			GraphQLFreshFor: time.Duration(c.GraphQLFreshFor),
+		},
 	}
 	if !slices.Contains([]string{"badger", "redis", "memory", "off"}, c.Backend) {
 		s.wrong("cache.backend", "%q is not badger, redis, memory or off", c.Backend)

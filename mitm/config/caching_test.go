@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"octopool/mitm"
 	"octopool/policy"
 )
 
@@ -49,7 +50,7 @@ func TestWhereRedisIs(t *testing.T) {
 			t.Errorf("%s leads to %s, want %s", written, got, want)
 		}
 		if got := fmt.Sprintf("%+v", s.Cache); got != fmt.Sprintf("%+v", CacheSettings{
-			Backend: "redis", URL: policy.NewSecret("x"), MaxEntry: 8 << 20, TTL: 720 * time.Hour,
+			Backend: "redis", URL: policy.NewSecret("x"), TTL: 720 * time.Hour, Tuning: mitm.Tuning{MaxEntry: 8 << 20},
 		}) {
 			t.Errorf("%s: %s", written, got)
 		}

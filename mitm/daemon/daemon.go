@@ -80,11 +80,8 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 		log.Warn("configuration", "warning", warning)
 	}
 	proxy := mitm.New(mitm.Config{
-		GitHubs: s.GitHubs, Upstream: upstream, Authority: authority, Policy: rules, Pools: pools, Store: stored,
-		Egress: s.Egress, Door: s.Door, Log: log, UserAgent: userAgent,
-		MaxEntry: s.Cache.MaxEntry,
-		FreshFor: s.Cache.FreshFor, Fresh: s.Cache.Fresh, StaleIfError: s.Cache.StaleIfError,
-		NegativeFor: s.Cache.NegativeFor, GraphQLFreshFor: s.Cache.GraphQLFreshFor,
+		GitHubs: s.GitHubs, Upstream: upstream, Authority: authority, Pools: pools, Store: stored,
+		Door: s.Door, Log: log, UserAgent: userAgent, Rules: mitm.Rules{Policy: rules, Egress: s.Egress, Tuning: s.Cache.Tuning},
 	})
 	d = &Daemon{
 		authority: authority, proxy: proxy, store: stored, upstream: upstream, endPools: run(pools, stored),

@@ -68,7 +68,7 @@ func measure(b *testing.B, size int, fresh time.Duration) {
 		b.Fatal(err)
 	}
 	github := newAnswering(size)
-	x := New(Config{Store: s, Pools: pools, Upstream: github, Log: slog.New(slog.DiscardHandler), FreshFor: fresh})
+	x := New(Config{Store: s, Pools: pools, Upstream: github, Log: slog.New(slog.DiscardHandler), Tuning: Tuning{FreshFor: fresh}})
 	x.began = x.began.Add(-time.Minute) // or nothing is fresh in the first second
 	in := request(b, http.MethodGet, issue, "", "Accept", "application/vnd.github+json", "Authorization", "token "+ci)
 	g := grant(b, p, ci, in)

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"octopool/policy"
@@ -49,13 +50,8 @@ type Config struct {
 	Log       *slog.Logger
 	Sent      func(Sent) // told of every request to GitHub; may be nil
 	UserAgent string     // octopool's own name, sent with what is stored
-	MaxEntry  int64      // larger bodies are passed on and not stored, bytes
 
-	FreshFor        time.Duration // serve without asking for this long; 0 is always ask
-	Fresh           []Freshness   // other times for some paths; the first that names one holds
-	StaleIfError    time.Duration // serve what was confirmed this long ago when GitHub gives no answer, or a 5xx
-	NegativeFor     time.Duration // take a 404 for granted for this long, for the credential that got it
-	GraphQLFreshFor time.Duration // serve the result of a GraphQL query without asking for this long
+	Tuning // to begin with; see Exchange.Tune
 
 	// ETagLists sends several validators at once where several are known. Whether GitHub
 	// reads such a list is not known; if it does not, each that is sent costs a point.
@@ -73,7 +69,8 @@ type Sent struct {
 
 // An Exchange answers requests. It is safe for concurrent use.
 type Exchange struct {
-	Config
+	Config     // less its tuning
+	tuning     atomic.Pointer[Tuning]
 	now        func() time.Time
 	began      time.Time // what was written before, nobody remembers
 	validators validators
@@ -92,19 +89,19 @@ const (
 
 // New returns an exchange.
 func New(c Config) *Exchange {
-	if c.MaxEntry == 0 {
-		c.MaxEntry = 8 << 20
-	}
 	if c.UserAgent == "" {
 		c.UserAgent = "octopool"
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Exchange{
+	x := &Exchange{
 		Config: c, now: time.Now, began: time.Now(),
 		missing: store.NewMemory(missingKept), queries: store.NewMemory(queriesKept),
 	}
+	x.Tune(c.Tuning)
+	x.Config.Tuning = Tuning{} // it would be that of the beginning, whatever it is by now
+	return x
 }
 
 // Wait returns when nothing that may be stored is under way. What a client has read to
@@ -241,6 +238,7 @@ func (x *Exchange) makeDo(f *flight, q *inquiry, t *attempt, err error) error {
 // want says what a lease for an inquiry is for.
 func (x *Exchange) want(q *inquiry) pool.Want {
 	w := pool.WantOf(q.grant)
+	w.Audience = q.pool // whose tokens are narrowed so, though a reload may have changed how its client's are
 	w.Affinity = func(credential string) int { return affinity(q.known, q.pool, credential) }
 	return w
 }

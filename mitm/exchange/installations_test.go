@@ -153,7 +153,7 @@ func TestNarrowedClients(t *testing.T) {
 // What is fresh for one narrowing is not for another.
 func TestFreshnessKeepsToANarrowing(t *testing.T) {
 	in := newInstalled(t, pool.Client{Name: "ci", Repositories: []string{"acme/web"}})
-	in.x.FreshFor = time.Hour
+	in.x.Tune(Tuning{FreshFor: time.Hour})
 	in.get(ops, "/repos/acme/api")
 	in.x.Wait()
 	if a := in.get(ops, "/repos/acme/api"); a.Outcome != Hit {

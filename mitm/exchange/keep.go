@@ -120,7 +120,7 @@ func (t *intake) copied(encoding string, most int64, to ...io.Writer) (size int6
 func (x *Exchange) storableAnswer(resp *http.Response) bool {
 	encoding := resp.Header.Get("Content-Encoding")
 	return resp.StatusCode == http.StatusOK && resp.Header.Get("Etag") != "" &&
-		(encoding == "" || encoding == "gzip") && resp.ContentLength <= x.MaxEntry
+		(encoding == "" || encoding == "gzip") && resp.ContentLength <= x.tuning.Load().MaxEntry
 }
 
 // keep passes an answer on as it comes, and stores it once it is complete.
@@ -128,7 +128,7 @@ func (x *Exchange) keep(f *flight, q *inquiry, resp *http.Response) {
 	a, etag := fetched(q, resp), resp.Header.Get("Etag")
 	keeps := x.storableAnswer(resp)
 	resp.Header.Del("Etag") // the credential's: octopool's own is another
-	t := take(f, a, resp, x.MaxEntry)
+	t := take(f, a, resp, x.tuning.Load().MaxEntry)
 	defer t.close()
 	if !keeps {
 		x.remember(q, t, resp)
@@ -192,7 +192,7 @@ func (x *Exchange) replace(q *inquiry, view *store.Representation, body []byte) 
 }
 
 // maxPlain bounds what a stored body may decompress to.
-func (x *Exchange) maxPlain() int64 { return 16 * x.MaxEntry }
+func (x *Exchange) maxPlain() int64 { return 16 * x.tuning.Load().MaxEntry }
 
 // represent makes an answer of a view.
 func (a *Answer) represent(view *store.Representation, body []byte) {

@@ -12,7 +12,7 @@ const missingMost = 16 << 10
 // remember takes down a 404, for the credential that was told. What is not there for one
 // may be there for another.
 func (x *Exchange) remember(q *inquiry, t *intake, resp *http.Response) {
-	if x.NegativeFor <= 0 || resp.StatusCode != http.StatusNotFound || resp.ContentLength > missingMost {
+	if x.tuning.Load().NegativeFor <= 0 || resp.StatusCode != http.StatusNotFound || resp.ContentLength > missingMost {
 		return
 	}
 	t.most = missingMost
@@ -30,14 +30,14 @@ func (x *Exchange) remember(q *inquiry, t *intake, resp *http.Response) {
 // recall answers with a 404 that the inquiry's credential was told a moment ago, if that
 // may be; else it is nil.
 func (x *Exchange) recall(q *inquiry) *Answer {
-	if x.NegativeFor <= 0 || q.strict {
+	if x.tuning.Load().NegativeFor <= 0 || q.strict {
 		return nil
 	}
 	written := x.writes.last(q.grant.Request())
 	for _, view := range x.missing.Lookup(q.key) {
 		for _, told := range view.Vouchers {
 			age := q.by.At.Sub(told.At)
-			if told.Pool != q.by.Pool || told.Credential != q.by.Credential || age >= x.NegativeFor || !told.At.After(written) {
+			if told.Pool != q.by.Pool || told.Credential != q.by.Credential || age >= x.tuning.Load().NegativeFor || !told.At.After(written) {
 				continue
 			}
 			if body, ok := x.missing.Body(q.key, &view); ok {

@@ -162,7 +162,7 @@ func (w *walk) restart() {
 	}
 	w.now.Store(exchange.New(exchange.Config{
 		Store: w.store, Pools: pools, Upstream: w.github.Client().Transport, Log: slog.New(slog.DiscardHandler),
-		UserAgent: "octopool/test", FreshFor: w.freshFor, MaxEntry: w.maxEntry,
+		UserAgent: "octopool/test", Tuning: exchange.Tuning{FreshFor: w.freshFor, MaxEntry: w.maxEntry},
 	}))
 }
 

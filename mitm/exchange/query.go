@@ -60,14 +60,14 @@ func (x *Exchange) resolve(f *flight, g policy.Grant, out *http.Request, b body)
 	sent := x.now()
 	resp, a, err := x.ask(f, g, out, b, func() {
 		sent = x.now()
-		f.depart(x.GraphQLFreshFor > 0)
+		f.depart(x.tuning.Load().GraphQLFreshFor > 0)
 	})
 	if err != nil {
 		return err
 	}
 	t := take(f, a, resp, resultMost)
 	defer t.close()
-	if x.GraphQLFreshFor > 0 && resp.StatusCode == http.StatusOK {
+	if x.tuning.Load().GraphQLFreshFor > 0 && resp.StatusCode == http.StatusOK {
 		x.keepResult(f.question, t, store.Voucher{Pool: f.question.pool, Credential: a.Credential, At: sent})
 	}
 	t.pass()
@@ -100,10 +100,10 @@ func faultless(result []byte) bool {
 
 // result answers a query with a result that is fresh; else it is nil.
 func (x *Exchange) result(g policy.Grant, q question) *Answer {
-	if x.GraphQLFreshFor <= 0 || q.strict {
+	if x.tuning.Load().GraphQLFreshFor <= 0 || q.strict {
 		return nil
 	}
-	a := x.unasked(x.queries, q, x.since(g, q, x.queries.Lookup(q.key), x.GraphQLFreshFor), Hit)
+	a := x.unasked(x.queries, q, x.since(g, q, x.queries.Lookup(q.key), x.tuning.Load().GraphQLFreshFor), Hit)
 	if a != nil {
 		a.tag = "" // no answer to a POST has one
 	}

@@ -47,8 +47,8 @@ func (x *Exchange) vouch(q *inquiry, view *store.Representation, changed bool) {
 	noted := vouchNoted
 	if x.freshFor(q.grant.Request()) > 0 {
 		noted = 0
-	} else if x.StaleIfError > 0 {
-		noted = min(vouchNoted, x.StaleIfError/8)
+	} else if x.tuning.Load().StaleIfError > 0 {
+		noted = min(vouchNoted, x.tuning.Load().StaleIfError/8)
 	}
 	if !changed && vouchedBy(view, q.by.Pool, q.by.Credential) && q.by.At.Sub(vouchedAt(view, q.by.Pool)) < noted {
 		return
@@ -69,12 +69,12 @@ func (x *Exchange) freshFor(r policy.Request) time.Duration {
 	if pool.Identity(r) {
 		return 0
 	}
-	for _, f := range x.Fresh {
+	for _, f := range x.tuning.Load().Fresh {
 		if f.Paths.Allows(r) {
 			return f.For
 		}
 	}
-	return x.FreshFor
+	return x.tuning.Load().FreshFor
 }
 
 // since is a view that a credential of the question's pool has vouched for less than so
@@ -108,7 +108,7 @@ func (x *Exchange) fresh(g policy.Grant, asked question) *Answer {
 func (x *Exchange) excuse(f *flight, q *inquiry, resp *http.Response, err error) error {
 	var a *Answer
 	if !q.strict && !pool.Identity(q.grant.Request()) {
-		a = x.unasked(x.Store, q.question, x.since(q.grant, q.question, q.own, x.StaleIfError), Stale)
+		a = x.unasked(x.Store, q.question, x.since(q.grant, q.question, q.own, x.tuning.Load().StaleIfError), Stale)
 	}
 	switch {
 	case a == nil && err != nil:

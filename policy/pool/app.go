@@ -113,11 +113,8 @@ func (p *Pools) follow(a *app, now time.Time) {
 // install is the credential of an installation. One that was found is called after its
 // account, so that its name is the same after a restart.
 func (p *Pools) install(a *app, i installation.Installation) *credential {
-	c := &credential{
-		Credential: a.Credential, configured: a.Name, app: a, id: i.ID,
-		principal: p.principalOf(a.GitHub, fmt.Sprintf("installation %d", i.ID)),
-		narrowed:  map[string]*slot{},
-	}
+	c := &credential{Credential: a.Credential, configured: a.Name, app: a, id: i.ID}
+	c.service = p.serviceOf(c.GitHub, installationOf(i.ID))
 	if a.App.Installation != 0 {
 		return c
 	}
@@ -127,7 +124,9 @@ func (p *Pools) install(a *app, i installation.Installation) *credential {
 	if taken || !policy.IsName(c.Name) {
 		c.Name = fmt.Sprintf("%s.%d", a.Name, i.ID)
 	}
-	p.note(slog.LevelInfo, "installation found", slog.String("credential", c.Name), slog.String("owner", i.Owner))
+	if c.account == "" { // else it was known before a reload
+		p.note(slog.LevelInfo, "installation found", slog.String("credential", c.Name), slog.String("owner", i.Owner))
+	}
 	return c
 }
 

@@ -12,6 +12,7 @@ type Want struct {
 	GitHub   string
 	Pool     string
 	Client   string // whose allowance it spends, and whose narrowing it has
+	Audience string // what Pools.Audience told when the question was put; "" for what it tells now
 	Owner    string // the account the request is about; "" when it names none
 	Number   string // what stands for the owner where it is named by number, "repositories/1296269"
 	Resource string // which budget it will spend; "" when it spends none
@@ -79,7 +80,9 @@ func (p *Pools) arrive(r *request) (*Lease, *waiter, error) {
 	p.mu.Lock()
 	defer p.unlock()
 	now := p.now()
-	r.client = p.client(r.want.Client)
+	if r.client = p.as(&r.want); r.client == nil {
+		return nil, nil, &OutOfService{r.want.Pool, "the configuration has changed while the request was under way"}
+	}
 	if p.queue.length == 0 {
 		l, h := p.try(r, now)
 		if l != nil {

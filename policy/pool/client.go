@@ -4,8 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -28,14 +28,22 @@ type Client struct {
 	Permissions  map[string]string
 }
 
-// client is a Client at work; guarded by Pools.mu.
+// client is a Client at work. It never changes: a new configuration makes another, with
+// the same spending. A request that is under way is bound by the one it began with.
 type client struct {
 	Client
 	narrowing *narrowing
-	used      int       // points of the allowance
-	reserved  int       // points leased and not settled
-	reset     time.Time // when the allowance is whole again
-	inFlight  int
+	former    *client   // what the last configuration said, if it said something else
+	left      time.Time // when the configuration had it no more; zero while it has
+	*spending
+}
+
+// A spending is what a client has spent and is doing; guarded by Pools.mu.
+type spending struct {
+	used     int       // points of the allowance
+	reserved int       // points leased and not settled
+	reset    time.Time // when the allowance is whole again
+	inFlight int
 
 	elsewhere, inFlightElsewhere int // points and requests of other octopools
 
@@ -43,27 +51,34 @@ type client struct {
 	served  float64   // its turn: who has been served least is next
 }
 
-func (p *Pools) addClient(c Client) error {
-	if c.WritesAs != "" && !slices.ContainsFunc(p.Credentials, func(k Credential) bool { return k.Name == c.WritesAs }) {
-		return fmt.Errorf("there is no credential %s to write as", c.WritesAs)
-	}
-	n, err := narrow(c.Repositories, c.Permissions)
-	if err != nil {
-		return err
-	}
-	p.clients[c.Name] = &client{Client: c, narrowing: n}
-	return nil
-}
-
 // client is the one of this name, made on first use: names come from the configuration.
 func (p *Pools) client(name string) *client {
 	c := p.clients[name]
 	if c == nil {
-		c = &client{Client: Client{Name: name}}
+		c = &client{Client: Client{Name: name}, spending: &spending{}}
 		p.clients[name] = c
 	}
 	return c
 }
+
+// as is the client that a want was made for: what it is by now, or what it was before the
+// configuration changed, if that is who may be shown the answer. It is nil when it was
+// neither.
+func (p *Pools) as(w *Want) *client {
+	c := p.client(w.Client)
+	for c != nil && w.Audience != "" && c.audience(w.Pool) != w.Audience {
+		c = c.former
+	}
+	return c
+}
+
+// alone is c without its past.
+func (c *client) alone() *client {
+	return &client{Client: c.Client, narrowing: c.narrowing, spending: c.spending}
+}
+
+// listed reports whether some configuration says anything of c.
+func (c *client) listed() bool { return !reflect.DeepEqual(c.Client, Client{Name: c.Name}) }
 
 // bounded reports whether c has any limit of its own.
 func (c *client) bounded() bool { return c.PointsPerHour > 0 || c.Concurrency > 0 }
@@ -163,8 +178,12 @@ func (n *narrowing) of(account string) installation.Narrowing {
 func (p *Pools) Audience(pool, name string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n := p.client(name).narrowing; n != nil {
-		return pool + "/" + n.id
+	return p.client(name).audience(pool)
+}
+
+func (c *client) audience(pool string) string {
+	if c.narrowing != nil {
+		return pool + "/" + c.narrowing.id
 	}
 	return pool
 }

@@ -12,14 +12,19 @@ import (
 )
 
 // credential is a Credential at work: a personal access token, or one installation of
-// an App. Everything that changes is guarded by Pools.mu.
+// an App. It never changes: a new configuration makes another, with the same service.
 type credential struct {
 	Credential
 	configured string // the name in the configuration; installations that were found have their own
 	app        *app   // nil for a personal access token
 	id         int64  // of the installation
-	account    string // whose installation it is; "" until GitHub has told
+	*service
+}
 
+// A service is what is known of a token or an installation, whatever the configuration
+// calls it and however often it names it. Guarded by Pools.mu.
+type service struct {
+	account   string // whose installation it is; "" until GitHub has told
 	principal *principal
 	token     slot             // for everybody whose token is not narrowed
 	narrowed  map[string]*slot // of an installation, by narrowing.id

@@ -29,11 +29,11 @@ func (p *Pools) identifyAt(c *credential) time.Time {
 // point and a place, which are accounted for as any, but waits for neither.
 func (p *Pools) identify(ctx context.Context, c *credential) {
 	p.mu.Lock()
-	auth := c.token.auth
+	auth, api := c.token.auth, p.GitHubs[c.GitHub].API
 	c.principal.rest.lose(1, p.now())
 	p.mu.Unlock()
 	began := time.Now()
-	login, id, resp, err := p.user(ctx, p.GitHubs[c.GitHub].API, auth)
+	login, id, resp, err := p.user(ctx, api, auth)
 	r, told := ReportFrom(resp.Header)
 	told = told && resp.StatusCode != http.StatusUnauthorized // that is our address's budget
 	asked := Asked{Credential: c.Name, Status: resp.StatusCode}

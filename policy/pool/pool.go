@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"octopool/policy"
-	"octopool/policy/pool/installation"
 )
 
 // A Credential describes one credential of a pool: a personal access token, or a GitHub
@@ -62,13 +61,14 @@ type Config struct {
 
 // Pools are all credentials of one octopool. They are safe for concurrent use.
 type Pools struct {
-	Config
-	now  func() time.Time
-	apps []*app        // neither changes after New
-	kick chan struct{} // tells Run that there may be something to do
+	Config // of which mu guards what Reload changes
+	now    func() time.Time
+	kick   chan struct{} // tells Run that there may be something to do
 
 	mu         sync.Mutex // guards everything below, and what it points to
+	apps       []*app
 	all        []*credential
+	services   map[string]*service      // by credential.identity
 	members    map[member][]*credential // replaced whole, never changed in place
 	principals map[string]*principal
 	clients    map[string]*client
@@ -90,53 +90,38 @@ type numbered struct{ github, number string }
 // App or whose key is none, and a client whose writes_as is no credential of its pool.
 func New(c Config) (*Pools, error) {
 	p := &Pools{
-		Config: c, now: time.Now, kick: make(chan struct{}, 1),
-		principals: map[string]*principal{}, clients: map[string]*client{}, numbers: map[numbered]string{}, heard: map[taker][4]int{},
+		Config: Config{Transport: c.Transport, UserAgent: c.UserAgent, Log: c.Log},
+		now:    time.Now, kick: make(chan struct{}, 1),
+		services: map[string]*service{}, principals: map[string]*principal{}, clients: map[string]*client{},
+		numbers: map[numbered]string{}, heard: map[taker][4]int{},
 	}
-	for i, one := range c.Credentials {
-		switch {
-		case !policy.IsName(one.Name):
-			return nil, fmt.Errorf("credential %q: this is no name", one.Name)
-		case one.Token.IsZero() && one.App.Issuer == "":
-			return nil, fmt.Errorf("credential %s: no token", one.Name)
-		case slices.ContainsFunc(c.Credentials[:i], func(other Credential) bool { return other.Name == one.Name }):
-			return nil, fmt.Errorf("credential %s: named twice", one.Name)
-		case one.Token.IsZero():
-			if err := p.addApp(one); err != nil {
-				return nil, fmt.Errorf("credential %s: %w", one.Name, err)
-			}
-		default:
-			p.addToken(one)
-		}
-	}
-	p.sortMembers()
-	for _, one := range c.Clients {
-		if err := p.addClient(one); err != nil {
-			return nil, fmt.Errorf("client %s: %w", one.Name, err)
-		}
+	if err := p.Reload(c); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
 
-// addToken adds a personal access token. Whose it is GitHub alone knows; that the same
-// token twice is the same user's needs no asking.
-func (p *Pools) addToken(c Credential) {
-	auth := authorize(c.Token)
-	p.all = append(p.all, &credential{
-		Credential: c,
-		configured: c.Name,
-		token:      slot{auth: auth},
-		principal:  p.principalOf(c.GitHub, fmt.Sprintf("token %x", auth.identity)),
-	})
+// serviceOf is what is known of a token or installation of a GitHub's that is known by
+// this text.
+func (p *Pools) serviceOf(github, known string) *service {
+	key := github + " " + known
+	if p.services[key] == nil {
+		p.services[key] = &service{principal: p.principalOf(github, known), narrowed: map[string]*slot{}}
+	}
+	return p.services[key]
 }
+
+// tokenOf and installationOf are those texts.
+func tokenOf(a *authorization) string { return fmt.Sprintf("token %x", a.identity) }
+func installationOf(id int64) string  { return fmt.Sprintf("installation %d", id) }
 
 // principalOf is the principal of a GitHub's that is known by this text.
 func (p *Pools) principalOf(github, known string) *principal {
 	key := github + " " + known
 	if p.principals[key] == nil {
-		p.principals[key] = newPrincipal(p.GitHubs[github].Limits)
+		p.principals[key] = newPrincipal(github, p.GitHubs[github].Limits)
 	}
-	return p.principals[key]
+	return p.principals[key].itself()
 }
 
 // sortMembers puts all credentials where they are looked for.
@@ -147,24 +132,6 @@ func (p *Pools) sortMembers() {
 		m := member{c.GitHub, c.Pool}
 		p.members[m] = append(p.members[m], c)
 	}
-}
-
-// addApp adds an App, and its installation if there is to be only the one.
-func (p *Pools) addApp(c Credential) error {
-	signer, err := installation.New(installation.Config{
-		Issuer: c.App.Issuer, Key: c.App.Key, API: p.GitHubs[c.GitHub].API,
-		Transport: p.Transport, UserAgent: p.UserAgent, Now: func() time.Time { return p.now() },
-	})
-	if err != nil {
-		return err
-	}
-	a := &app{Credential: c, signer: signer}
-	p.apps = append(p.apps, a)
-	if c.App.Installation != 0 {
-		a.known = []installation.Installation{{ID: c.App.Installation}}
-		p.follow(a, p.now())
-	}
-	return nil
 }
 
 // A note is a line for the log.

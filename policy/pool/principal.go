@@ -26,6 +26,7 @@ func GitHubLimits() Limits {
 // A principal is whose budgets a credential spends, and whom GitHub asks for silence: a
 // user, or an installation.
 type principal struct {
+	github  string
 	name    string             // "user octocat" or "installation 42 of acme"; "" while it is not known
 	heir    *principal         // who it turned out to be; nil when it is itself
 	budgets map[string]*budget // by resource
@@ -38,14 +39,23 @@ type principal struct {
 	minutely, hours *pace // creations
 }
 
-func newPrincipal(l Limits) *principal {
+func newPrincipal(github string, l Limits) *principal {
 	return &principal{
-		budgets: map[string]*budget{}, most: l.InFlight,
+		github: github, budgets: map[string]*budget{}, most: l.InFlight,
 		rest:     newPace(l.Points, time.Minute),
 		graphql:  newPace(l.GraphQLPoints, time.Minute),
 		minutely: newPace(l.Creations, time.Minute),
 		hours:    newPace(l.CreationsPerHour, time.Hour),
 	}
+}
+
+// limit makes its limits these, from now on.
+func (p *principal) limit(l Limits, now time.Time) {
+	p.most = l.InFlight
+	p.rest = p.rest.become(newPace(l.Points, time.Minute), now)
+	p.graphql = p.graphql.become(newPace(l.GraphQLPoints, time.Minute), now)
+	p.minutely = p.minutely.become(newPace(l.Creations, time.Minute), now)
+	p.hours = p.hours.become(newPace(l.CreationsPerHour, time.Hour), now)
 }
 
 // itself is who p is by now.
@@ -201,6 +211,16 @@ func (p *pace) lose(n int, now time.Time) {
 		p.ReserveN(now, part)
 		n -= part
 	}
+}
+
+// become is the pace with the limits of another. What was taken of it stays taken.
+func (p *pace) become(other *pace, now time.Time) *pace {
+	if p == nil || other == nil {
+		return other
+	}
+	p.SetLimitAt(now, other.Limit())
+	p.SetBurstAt(now, other.Burst())
+	return p
 }
 
 // inherit loses what another pace is short of.

@@ -33,7 +33,7 @@ type model struct {
 	truth, told map[string]*purse    // by user and resource: at GitHub, and by the answers that came back
 	revoked     map[string]bool      // users whose token GitHub does not know
 	silent      map[string]time.Time // users GitHub asked to be silent, by the answers that came back
-	down        map[string]time.Time // credentials out of service, until when
+	down        map[string]time.Time // users whose token is out of service, until when
 	flying      []*flight
 }
 
@@ -83,12 +83,12 @@ func (m *model) purse(book map[string]*purse, user, resource string) *purse {
 
 func (m *model) fly(l *Lease) *flight {
 	f := &flight{Lease: l, user: user(l.Credential())}
-	if retry, down := m.down[l.Credential()]; down {
+	if retry, down := m.down[f.user]; down {
 		f.recheck = true
 		if m.at.Before(retry) {
 			m.t.Fatalf("%s is leased although it is out of service", l.Credential())
 		}
-		m.down[l.Credential()] = m.at.Add(recheckAfter)
+		m.down[f.user] = m.at.Add(recheckAfter)
 	}
 	m.flying = append(m.flying, f)
 	return f
@@ -131,7 +131,6 @@ func (m *model) execute(f *flight, status int) {
 func (m *model) land(i int) {
 	f := m.drop(i)
 	v := f.Settle(f.status, f.h, []byte(f.body))
-	name := f.Credential()
 	if v.Rejected != f.rejected || v.Resource != f.resource {
 		m.t.Fatalf("%d %s: %+v", f.status, f.body, v)
 	}
@@ -145,7 +144,7 @@ func (m *model) land(i int) {
 	}
 	switch f.status {
 	case http.StatusUnauthorized:
-		m.down[name] = m.at.Add(recheckAfter)
+		m.down[f.user] = m.at.Add(recheckAfter)
 		return
 	case http.StatusTooManyRequests:
 		if until := m.at.Add(20 * time.Second); until.After(m.silent[f.user]) {
@@ -154,16 +153,37 @@ func (m *model) land(i int) {
 	}
 	switch {
 	case f.recheck && (told || f.status < 400):
-		delete(m.down, name)
+		delete(m.down, f.user)
 	case f.recheck:
-		m.undecided(name)
+		m.undecided(f.user)
 	}
 }
 
 // undecided is a re-check that found nothing out: the next request may.
-func (m *model) undecided(credential string) {
-	if _, down := m.down[credential]; down {
-		m.down[credential] = m.at
+func (m *model) undecided(user string) {
+	if _, down := m.down[user]; down {
+		m.down[user] = m.at
+	}
+}
+
+// reload gives every token another name, and perhaps other owners; one has two names at
+// times. What was refused may be tried again.
+func (m *model) reload() {
+	var all []Credential
+	for i, user := range []string{"a", "b", "c", "a"} {
+		c := Credential{Name: fmt.Sprintf("%s%d%d", user, i, m.rnd.IntN(2)), GitHub: "github.com", Pool: "default", Token: policy.NewSecret("ghp_" + user)}
+		if m.rnd.IntN(3) == 0 {
+			c.Owners = []string{[]string{"acme", "umbrella"}[m.rnd.IntN(2)]}
+		}
+		if i < 3 || m.rnd.IntN(2) == 0 {
+			all = append(all, c)
+		}
+	}
+	if err := m.Reload(Config{Credentials: all}); err != nil {
+		m.t.Fatal(err)
+	}
+	for user := range m.down {
+		m.undecided(user)
 	}
 }
 
@@ -191,7 +211,7 @@ func (m *model) couldServe(w Want) []string {
 		if w.Owner != "" && len(c.Owners) > 0 && c.Owners[0] != w.Owner {
 			continue
 		}
-		retry, down := m.down[c.Name]
+		retry, down := m.down[user(c.Name)]
 		if down && m.at.Before(retry) || m.at.Before(m.silent[user(c.Name)]) {
 			continue
 		}
@@ -251,13 +271,15 @@ func (m *model) step() {
 		f := m.drop(i) // it never arrived
 		f.Release()
 		if f.recheck {
-			m.undecided(f.Credential())
+			m.undecided(f.user)
 		}
 	case action == 18:
 		m.pass(time.Duration(m.rnd.Int64N(int64(time.Minute))))
 		if m.rnd.IntN(10) == 0 {
 			m.pass(time.Duration(m.rnd.Int64N(int64(time.Hour))))
 		}
+	case m.rnd.IntN(4) == 0:
+		m.reload()
 	default:
 		if u := pick("a", "b", "c"); m.rnd.IntN(6) == 0 {
 			m.revoked[u] = !m.revoked[u]
@@ -266,8 +288,8 @@ func (m *model) step() {
 }
 
 // Whatever happens in whatever order, with answers that overtake one another, windows
-// that end, tokens that are revoked and come back, and limits of both kinds: GitHub never
-// has to reject a request for its budget, a lease is refused only when nothing serves,
+// that end, tokens that are revoked and come back, configurations that are reloaded, and
+// limits of both kinds: GitHub never has to reject a request for its budget, a lease is refused only when nothing serves,
 // and no point is reserved that is not in flight.
 func TestAnyOrderOfEvents(t *testing.T) {
 	for seed := range uint64(150) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -156,6 +157,9 @@ func (p *Pools) ask(ctx context.Context, a *app) {
 	p.tell(Asked{Credential: a.Name, Status: statusOf(err, http.StatusOK)}, began)
 	p.mu.Lock()
 	defer p.unlock()
+	if !slices.Contains(p.apps, a) {
+		return // the configuration knows another by now, or none
+	}
 	now := p.now()
 	p.learned(a, known, err, now)
 	p.dispatch(now)

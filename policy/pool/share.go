@@ -3,7 +3,6 @@ package pool
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -202,9 +201,9 @@ func (p *Pools) hearRefusal(identity string, r refusal, now time.Time) {
 // under an old name is another credential.
 func (c *credential) identity() string {
 	if c.app != nil {
-		return fmt.Sprintf("%s installation %d", c.GitHub, c.id)
+		return c.GitHub + " " + installationOf(c.id)
 	}
-	return fmt.Sprintf("%s token %x", c.GitHub, c.token.auth.identity)
+	return c.GitHub + " " + tokenOf(c.token.auth)
 }
 
 // A taker is a member that takes places of a principal.

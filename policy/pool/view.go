@@ -196,14 +196,15 @@ type Spending struct {
 	Waiting   int    // requests that wait for a place
 }
 
-// Spendings are all clients that have asked for anything, by name.
+// Spendings are all clients that have asked for anything, by name, but for those that the
+// configuration has no more.
 func (p *Pools) Spendings() []Spending {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
 	out := make([]Spending, 0, len(p.clients))
 	for _, c := range p.clients {
-		if c.Name == "" {
+		if c.Name == "" || !c.left.IsZero() && c.inFlight == 0 && len(c.waiting) == 0 {
 			continue
 		}
 		s := Spending{Name: c.Name, InFlight: c.inFlight, Waiting: len(c.waiting)}

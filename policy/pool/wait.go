@@ -44,6 +44,7 @@ func (h hope) before(deadline time.Time) bool { return h.there && h.when.Before(
 // A waiter is a request that waits for its place.
 type waiter struct {
 	*request
+	patience time.Duration // MaxWait, as it was
 	deadline time.Time
 	served   chan served // has room for one
 }
@@ -68,6 +69,7 @@ func (p *Pools) enqueue(r *request, now time.Time) *waiter {
 	own := *r // r lives on its caller's stack
 	w := &waiter{
 		request:  &own,
+		patience: p.MaxWait,
 		deadline: now.Add(p.MaxWait),
 		served:   make(chan served, 1),
 	}
@@ -83,7 +85,7 @@ func (p *Pools) enqueue(r *request, now time.Time) *waiter {
 // wait waits until a queued request is leased, nothing can be hoped for any more, MaxWait
 // is over or ctx done.
 func (p *Pools) wait(ctx context.Context, w *waiter) (*Lease, error) {
-	timeout := time.NewTimer(p.MaxWait)
+	timeout := time.NewTimer(w.patience)
 	defer timeout.Stop()
 	select {
 	case s := <-w.served:
