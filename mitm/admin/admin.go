@@ -1,9 +1,10 @@
 // Package admin is what operators read of a running octopool: metrics, health and status.
 // It has a listener of its own, apart from the one clients use, and changes nothing but
-// what is stored, which can be asked for again.
+// what is stored, which can be asked for again; and it has the configuration read anew.
 package admin
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -24,11 +25,12 @@ type Config struct {
 	Pools   func() []Pool   // as Status has them; asked for at every probe
 	Status  func() Status
 	Cache   func() Cache
-	Purge   func(Pattern) (Purged, error) // an error says what is wrong with the pattern
-	Token   policy.Secret                 // asked for as a Bearer token; the zero Secret asks for none
+	Purge   func(Pattern) (Purged, error)  // an error says what is wrong with the pattern
+	Reload  func(context.Context) Reloaded // nil where there is nothing to read anew
+	Token   policy.Secret                  // asked for as a Bearer token; the zero Secret asks for none
 }
 
-// Handler serves /metrics, /api/status, /api/cache, /healthz and /readyz. Health is told to
+// Handler serves /metrics, /api/status, /api/cache, /api/reload, /healthz and /readyz. Health is told to
 // anyone; the rest is behind the token where there is one.
 func Handler(c Config) http.Handler {
 	mux := http.NewServeMux()
@@ -44,6 +46,9 @@ func Handler(c Config) http.Handler {
 	mux.HandleFunc("GET /api/status", c.guard(func(w http.ResponseWriter, _ *http.Request) { answer(w, c.Status()) }))
 	mux.HandleFunc("GET /api/cache", c.guard(func(w http.ResponseWriter, _ *http.Request) { answer(w, c.Cache()) }))
 	mux.HandleFunc("POST /api/cache/purge", c.guard(c.purge))
+	if c.Reload != nil {
+		mux.HandleFunc("POST /api/reload", c.guard(c.reload))
+	}
 	return mux
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"time"
 
@@ -38,10 +37,9 @@ func (p purge) pattern() (Pattern, error) {
 	return ParsePattern(p.Pattern)
 }
 
-// purge forgets what is stored. A page in an operator's browser can send a form here, and no
-// JSON: that it would have to ask for first (CORS), and nobody answers.
+// purge forgets what is stored.
 func (c Config) purge(w http.ResponseWriter, r *http.Request) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+	if !sendsJSON(r) {
 		http.Error(w, "send JSON as application/json", http.StatusUnsupportedMediaType)
 		return
 	}

@@ -10,6 +10,8 @@ type Status struct {
 	Started time.Time `json:"started"`
 	Now     time.Time `json:"now"` // by octopool's clock, as all times here
 
+	Configuration Configuration `json:"configuration"`
+
 	Pools   []Pool   `json:"pools"`   // by GitHub and name
 	Clients []Client `json:"clients"` // by name; those that have asked, or have an allowance
 	Store   Store    `json:"store"`

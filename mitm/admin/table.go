@@ -20,6 +20,9 @@ func (s Status) WriteTable(to io.Writer) error {
 		state = "ready"
 	}
 	fmt.Fprintf(&out, "octopool %s, %s, started %s ago\n\n", printable(s.Version), state, span(s.Now.Sub(s.Started)))
+	if told := s.Configuration.lines(s.Now); told != "" {
+		out.WriteString(told + "\n")
+	}
 	out.WriteString(s.credentials() + "\n")
 	out.WriteString(s.clients() + "\n")
 	fmt.Fprintf(&out, "Store: %s, %s\n", s.Store.kept(), s.Store.troubles())

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"octopool/mitm/config"
 	"octopool/mitm/daemon"
 	"octopool/mitm/launch"
 	"os"
@@ -28,14 +29,9 @@ func (serve) Help() string {
 	return example("GITHUB_TOKEN=… octopool serve", "octopool serve --config /etc/octopool.toml")
 }
 
-// Run serves until a SIGTERM or SIGINT.
+// Run serves until a SIGTERM or SIGINT. A SIGHUP has it read its configuration anew.
 func (s serve) Run(read Reader) error {
-	src, err := s.source(read)
-	if err != nil {
-		return err
-	}
-	src.Written.Admin.Listen = cmp.Or(s.AdminListen, src.Written.Admin.Listen)
-	settings, first, err := s.settleToServe(src)
+	src, settings, first, err := s.settings(read)
 	if err != nil {
 		return err
 	}
@@ -48,6 +44,12 @@ func (s serve) Run(read Reader) error {
 		return src.Locate(err)
 	}
 	if err = first.Keep(); err == nil {
+		hup := make(chan os.Signal, 1)
+		signal.Notify(hup, syscall.SIGHUP)
+		d.Follow(func() (config.Settings, error) {
+			_, settings, first, err := s.settings(read)
+			return settings, errors.Join(err, first.Kept())
+		}, hup)
 		_, err = s.welcome(d, first).WriteTo(os.Stdout)
 	}
 	if err == nil {
@@ -67,6 +69,15 @@ func (s serve) Run(read Reader) error {
 		cut = nil
 	}
 	return errors.Join(err, cut)
+}
+
+// settings are what the configuration says now.
+func (s serve) settings(read Reader) (src config.Source, settings config.Settings, first daemon.First, err error) {
+	if src, err = s.source(read); err == nil {
+		src.Written.Admin.Listen = cmp.Or(s.AdminListen, src.Written.Admin.Listen)
+		settings, first, err = s.settleToServe(src)
+	}
+	return src, settings, first, err
 }
 
 func (s serve) welcome(d *daemon.Daemon, first daemon.First) launch.Welcome {

@@ -13,6 +13,7 @@ type File struct {
 	DataDir    string       `toml:"data_dir"`
 	Proxy      Proxy        `toml:"proxy"`
 	Admin      Admin        `toml:"admin"`
+	Log        Log          `toml:"log"`
 	CA         CA           `toml:"ca"`
 	Cache      Cache        `toml:"cache"`
 	Pool       Pool         `toml:"pool"`
@@ -37,6 +38,11 @@ type Proxy struct {
 type Admin struct {
 	Listen string `toml:"listen"` // "" for none
 	Token  string `toml:"token"`  // a reference; "" asks for none
+}
+
+// Log is what is written to standard error.
+type Log struct {
+	Level string `toml:"level"` // info, warn or error
 }
 
 // CA names an existing authority; without it one is made in the data folder.
@@ -135,6 +141,7 @@ func Default() File {
 	return File{
 		Proxy:  Proxy{Listen: "127.0.0.1:8080"},
 		Admin:  Admin{Listen: "127.0.0.1:9090"},
+		Log:    Log{Level: "info"},
 		Cache:  Cache{Backend: "badger", TTL: Duration(720 * time.Hour), MaxEntry: 8 << 20},
 		Pool:   Pool{MaxWait: Duration(10 * time.Second)},
 		Policy: Policy{Anonymous: "passthrough", Unknown: "reject"},

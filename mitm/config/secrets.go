@@ -43,7 +43,7 @@ func (s *settler) resolve(key, reference string) (text string, ok bool) {
 		s.wrong(key, "write a reference, env:NAME or file:PATH, not the secret itself")
 		return "", false
 	case kind == "file":
-		content, err := os.ReadFile(s.path(name))
+		content, err := s.read(name)
 		if err != nil {
 			s.wrong(key, "%v", err)
 			return "", false
@@ -62,6 +62,13 @@ func (s *settler) resolve(key, reference string) (text string, ok bool) {
 		}
 	}
 	return text, true
+}
+
+// read reads a file that the configuration names.
+func (s *settler) read(name string) ([]byte, error) {
+	path := s.path(name)
+	s.files = append(s.files, path)
+	return os.ReadFile(path)
 }
 
 // found is a credential of the environment.

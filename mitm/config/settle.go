@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,6 +39,7 @@ type Settings struct {
 	Places
 	AdminListen string
 	AdminToken  policy.Secret
+	LogLevel    slog.Level
 
 	Cache  CacheSettings
 	Egress mitm.Egress
@@ -50,6 +52,10 @@ type Settings struct {
 	Limits      map[string]pool.Limits // by the host of a GitHub
 	MaxWait     time.Duration          // for a place with a credential, before a request is refused
 
+	// Files are the configuration and what it refers to, as far as that could be read. A
+	// change of any of them changes the settings.
+	Files []string
+
 	// Warnings are what an operator should hear of and can go on with, a sentence each.
 	Warnings []string
 }
@@ -58,6 +64,7 @@ type Settings struct {
 type settler struct {
 	environ  []string
 	dir      string // where relative paths start
+	files    []string
 	problems []Problem
 	warnings []string
 
@@ -88,6 +95,7 @@ func (s *settler) settings(f File) Settings {
 	out := Settings{
 		Places:      s.places(f),
 		AdminListen: f.Admin.Listen,
+		LogLevel:    s.level(f.Log),
 		Cache:       s.caching(f.Cache),
 		Egress:      s.egress(f.Tunnel),
 		Door:        s.door(f.Proxy),
@@ -111,6 +119,7 @@ func (s *settler) settings(f File) Settings {
 	out.Allowances = s.allowances(f)
 	s.tryOut(out)
 	out.Warnings = s.warnings
+	out.Files = s.files
 	return out
 }
 
@@ -254,7 +263,7 @@ func (s *settler) roots(key, file string) *x509.CertPool {
 	if file == "" {
 		return nil
 	}
-	text, err := os.ReadFile(s.path(file))
+	text, err := s.read(file)
 	if err != nil {
 		s.wrong(key, "%v", err)
 		return nil

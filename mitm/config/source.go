@@ -102,6 +102,9 @@ func (s Source) Locate(err error) error {
 // where env: references and the credentials of the environment come from.
 func (s Source) Settle(environ []string) (Settings, []Problem) {
 	st := s.settler(environ)
+	if s.file != "" {
+		st.files = []string{st.path(filepath.Base(s.file))}
+	}
 	settings := st.settings(st.complete(s.Written))
 	return settings, st.problems
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"octopool/ca"
@@ -27,20 +28,33 @@ import (
 type Daemon struct {
 	authority *ca.Authority
 	proxy     *mitm.Proxy
+	pools     *pool.Pools
 	admin     *http.Server
-	store     store.Store
-	upstream  http.RoundTripper // of the proxy and the pools
-	endPools  func()            // ends what they do in the background, and waits for it
-	proxyAt   net.Addr
-	proxyURL  string
-	adminAt   net.Addr   // nil without an admin listener
-	failed    chan error // why a listener ended by itself
+	shown     atomic.Pointer[http.Handler] // what admin serves
+	started   time.Time
+	log       *slog.Logger
+	level     *slog.LevelVar // of log
+
+	following     follower
+	configuration atomic.Pointer[admin.Configuration]
+	settings      config.Settings // that it runs with; the follower's, once there is one
+
+	store    store.Store
+	upstream http.RoundTripper // of the proxy and the pools
+	endPools func()            // ends what they do in the background, and waits for it
+	proxyAt  net.Addr
+	proxyURL string
+	adminAt  net.Addr   // nil without an admin listener
+	failed   chan error // why a listener ended by itself
 }
 
 // Start builds and starts an octopool. When it returns an error nothing is left open,
 // and when an address is taken nothing was written either. An error that the
 // configuration can mend is a [config.Problem].
 func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
+	level := new(slog.LevelVar)
+	level.Set(s.LogLevel)
+	log = slog.New(leveled{log.Handler(), level})
 	rules, err := policy.New(s.Rules)
 	if err != nil {
 		return nil, err
@@ -84,14 +98,17 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 		Door: s.Door, Log: log, UserAgent: userAgent, Rules: mitm.Rules{Policy: rules, Egress: s.Egress, Tuning: s.Cache.Tuning},
 	})
 	d = &Daemon{
-		authority: authority, proxy: proxy, store: stored, upstream: upstream, endPools: run(pools, stored),
+		authority: authority, proxy: proxy, pools: pools, store: stored, settings: s, log: log, level: level,
+		started: time.Now().UTC().Round(time.Second), upstream: upstream, endPools: run(pools, stored),
 		proxyAt: proxyListener.Addr(), proxyURL: proxyURL(s.Places, proxyListener.Addr().String()), failed: make(chan error, 2),
 		admin: &http.Server{
-			Handler:           admin.Handler(adminConfig(proxy, s)),
 			ReadHeaderTimeout: 10 * time.Second,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		},
 	}
+	d.admin.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*d.shown.Load()).ServeHTTP(w, r) })
+	d.configuration.Store(&admin.Configuration{Current: true, Loaded: d.started, Read: d.started, Problems: []string{}, Restart: []string{}})
+	d.show(nil)
 	go func() { d.failed <- proxy.Serve(proxyListener) }()
 	if adminListener != nil {
 		d.adminAt = adminListener.Addr()
@@ -181,6 +198,7 @@ func (d *Daemon) Failed() <-chan error { return d.failed }
 // Stop takes no more connections, lets requests in flight end until ctx is done, and
 // closes the store. It returns ctx's error if something had to be cut off.
 func (d *Daemon) Stop(ctx context.Context) error {
+	d.following.stop()
 	err := d.proxy.Shutdown(ctx)
 	d.endPools() // not before: requests in flight may wait for a token
 	(&http.Client{Transport: d.upstream}).CloseIdleConnections()

@@ -49,6 +49,15 @@ func FirstClient(dataDir string) (First, error) {
 // File is where the digest is kept.
 func (f First) File() string { return f.file }
 
+// Kept is an error when the client is new although there was one: its file is gone, and
+// nobody has seen the token that a new one would have.
+func (f First) Kept() error {
+	if f.Token.IsZero() {
+		return nil
+	}
+	return fmt.Errorf("%s is gone; restart octopool to have a new client made", f.file)
+}
+
 // Keep writes a new client's digest to the data folder.
 func (f First) Keep() error {
 	if f.Token.IsZero() {

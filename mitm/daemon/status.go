@@ -4,34 +4,51 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
-	"time"
 
-	"octopool/mitm"
+	"github.com/VictoriaMetrics/metrics"
+
 	"octopool/mitm/admin"
 	"octopool/mitm/config"
 	"octopool/mitm/launch"
 )
 
-// adminConfig is what the admin listener shows of a proxy that starts now.
-func adminConfig(proxy *mitm.Proxy, s config.Settings) admin.Config {
-	started := time.Now().UTC().Round(time.Second)
-	return admin.Config{
-		Metrics: proxy.WriteMetrics,
-		Pools:   proxy.PoolStatus,
+// show has the admin listener show this octopool, with a way to reload if there is one.
+func (d *Daemon) show(reload func(context.Context) admin.Reloaded) {
+	backend := d.settings.Cache.Backend
+	handler := admin.Handler(admin.Config{
+		Metrics: d.writeMetrics,
+		Pools:   d.proxy.PoolStatus,
 		Status: func() admin.Status {
-			status := proxy.Status()
-			status.Version, status.Started = Version(), started
+			status := d.proxy.Status()
+			status.Version, status.Started, status.Configuration = Version(), d.started, *d.configuration.Load()
 			return status
 		},
 		Cache: func() admin.Cache {
-			cache := proxy.CacheStatus()
-			cache.Version, cache.Started, cache.Backend = Version(), started, s.Cache.Backend
+			cache := d.proxy.CacheStatus()
+			cache.Version, cache.Started, cache.Backend = Version(), d.started, backend
 			return cache
 		},
-		Purge: proxy.Purge,
-		Token: s.AdminToken,
+		Purge:  d.proxy.Purge,
+		Reload: reload,
+		Token:  d.settings.AdminToken,
+	})
+	d.shown.Store(&handler)
+}
+
+// writeMetrics writes those of the proxy, and how the configuration stands.
+func (d *Daemon) writeMetrics(w io.Writer) {
+	d.proxy.WriteMetrics(w)
+	c := d.configuration.Load()
+	current := 0.0
+	if c.Current {
+		current = 1
 	}
+	now := metrics.NewSet()
+	now.NewGauge("octopool_config_last_reload_successful", func() float64 { return current })
+	now.NewGauge("octopool_config_last_reload_success_timestamp_seconds", func() float64 { return float64(c.Loaded.Unix()) })
+	now.WritePrometheus(w)
 }
 
 // Status asks the octopool that runs with these settings how it is, and returns the JSON
