@@ -81,7 +81,7 @@ func TestStatus(t *testing.T) {
 	got = regexp.MustCompile(`"20[^"]+Z"`).ReplaceAllString(got, `"TIME"`)
 	got = regexp.MustCompile(`installation \d+`).ReplaceAllString(got, "installation N")
 	got = regexp.MustCompile(`"bytes":[1-9]\d*`).ReplaceAllString(got, `"bytes":N`)
-	const want = `{"version":"","started":"0001-01-01T00:00:00Z","now":"TIME","pools":[
+	const want = `{"version":"","started":"0001-01-01T00:00:00Z","now":"TIME","configuration":{"current":false,"loaded":"0001-01-01T00:00:00Z","read":"0001-01-01T00:00:00Z","problems":null,"restart":null},"pools":[
 {"github":"github.com","name":"apps","ready":true,"credentials":[
   {"name":"app.acme","kind":"installation","owner":"acme","principal":"installation N of acme","up":true,"reason":"","retry":null,"in_flight":0,"budgets":{}}]},
 {"github":"github.com","name":"default","ready":true,"credentials":[

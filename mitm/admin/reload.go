@@ -53,6 +53,9 @@ func sendsJSON(r *http.Request) bool {
 // lines tell what an operator should know of the configuration; there are none if all of
 // it is in use.
 func (c Configuration) lines(now time.Time) string {
+	if c.Loaded.IsZero() {
+		return "" // an older octopool, which tells nothing of it
+	}
 	text := ""
 	if !c.Current {
 		text += "Configuration: not reloaded " + span(now.Sub(c.Read)) + " ago; in use is that of " + span(now.Sub(c.Loaded)) + " ago\n"

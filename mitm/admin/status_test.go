@@ -27,6 +27,10 @@ func busy() Status {
 	allowance := Budget{Limit: 2000, Used: 1250, Remaining: 750, Reset: in(12*time.Minute + time.Second)}
 	return Status{
 		Version: "1.2.3", Started: in(-27 * time.Hour), Now: noon(),
+		Configuration: Configuration{
+			Loaded: in(-26 * time.Hour), Read: in(-3 * time.Minute),
+			Problems: []string{"octopool.toml:12: client[1].scopes[0]: this is no scope"}, Restart: []string{"proxy.listen, and tunnel with it"},
+		},
 		Pools: []Pool{
 			{GitHub: "ghe.example", Name: "default", Credentials: []Credential{
 				{Name: "old", Kind: "pat", Reason: "GitHub answered 401 Bad credentials", Retry: &retry, Budgets: map[string]Budget{}},
@@ -62,6 +66,17 @@ func TestStatusIsJSON(t *testing.T) {
   "version": "1.2.3",
   "started": "2026-11-22T09:00:00Z",
   "now": "2026-11-23T12:00:00Z",
+  "configuration": {
+    "current": false,
+    "loaded": "2026-11-22T10:00:00Z",
+    "read": "2026-11-23T11:57:00Z",
+    "problems": [
+      "octopool.toml:12: client[1].scopes[0]: this is no scope"
+    ],
+    "restart": [
+      "proxy.listen, and tunnel with it"
+    ]
+  },
   "pools": [
     {
       "github": "ghe.example",
@@ -141,6 +156,10 @@ func TestTable(t *testing.T) {
 	want := strings.TrimPrefix(`
 octopool 1.2.3, ready, started 1d3h ago
 
+Configuration: not reloaded 3m ago; in use is that of 1d2h ago
+  octopool.toml:12: client[1].scopes[0]: this is no scope
+Needs a restart: proxy.listen, and tunnel with it
+
 CREDENTIAL  KIND          POOL                    OWNER     STATE  CORE                GRAPHQL
 old         pat           default of ghe.example  -         down   -                   -                GitHub answered 401 Bad credentials, tried again in 9m
 app.acme    installation  default of github.com   acme      up     12000/12500 in 12m  5000/5000 in 1h
@@ -164,6 +183,7 @@ Tunnels: 2 open, 1023 B sent, 1.5 KiB received
 func TestTableIsHarmless(t *testing.T) {
 	s := busy()
 	s.Version = "1\x1b[2J"
+	s.Configuration.Problems[0], s.Configuration.Restart[0] = "\x1b[2Ja\nb", "c\nd"
 	s.Pools[0].Credentials[0].Reason = "\x1b]0;you\aare\nmine\t\u202egnorw"
 	s.Pools[1].Credentials[0].Owner = "a\r\x9bcme"
 	var out strings.Builder
@@ -173,7 +193,7 @@ func TestTableIsHarmless(t *testing.T) {
 			t.Errorf("it holds %q:\n%q", r, out.String())
 		}
 	}
-	if got, want := strings.Count(out.String(), "\n"), 15; got != want {
+	if got, want := strings.Count(out.String(), "\n"), 19; got != want {
 		t.Errorf("it has %d lines, want %d:\n%s", got, want, out.String())
 	}
 }

@@ -11,6 +11,7 @@ func TestKeysAreThoseOfTheFile(t *testing.T) {
 		data_dir
 		proxy proxy.listen proxy.tls proxy.certificate proxy.key proxy.require_auth proxy.plain_base_url
 		admin admin.listen admin.token
+		log log.level
 		ca ca.certificate ca.key
 		cache cache.backend cache.url cache.max_bytes cache.max_entry cache.ttl
 		cache.fresh_for cache.stale_if_error cache.negative_for cache.graphql_fresh_for
