@@ -63,6 +63,11 @@ func (f *follower) stop() {
 
 func (f *follower) run(w *watcher) {
 	for {
+		w.watch(f.files) // what cannot be watched was told at the start
+		var late <-chan time.Time
+		if f.outdated() { // it changed before it was watched
+			late = time.After(calm)
+		}
 		select {
 		case <-f.ctx.Done():
 			return
@@ -71,13 +76,22 @@ func (f *follower) run(w *watcher) {
 		case answer := <-f.asks:
 			answer <- f.reload("asked for")
 		case <-w.changed:
-			if digestOf(f.files) != f.seen { // else only something beside them has changed
-				f.reload("a file has changed")
-			}
+			f.look()
+		case <-late:
+			f.look()
 		}
-		w.watch(f.files) // what cannot be watched now was told at the start
 	}
 }
+
+// look reloads if a file has changed, and not only something beside it.
+func (f *follower) look() {
+	if f.outdated() {
+		f.reload("a file has changed")
+	}
+}
+
+// outdated reports whether something else is in the files than when they were last read.
+func (f *follower) outdated() bool { return digestOf(f.files) != f.seen }
 
 // ask has the configuration read anew for an operator.
 func (f *follower) ask(ctx context.Context) admin.Reloaded {
