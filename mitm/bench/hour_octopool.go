@@ -58,6 +58,11 @@ func (o *octopool) start(ctx context.Context) error {
 	if err := o.configure(); err != nil {
 		return err
 	}
+	return o.launch(ctx)
+}
+
+// launch starts it with the configuration that is there.
+func (o *octopool) launch(ctx context.Context) error {
 	o.child = exec.Command(o.program, "serve", "--config", filepath.Join(o.dir, "octopool.toml"))
 	o.child.Env = []string{"HOME=" + o.dir, "PATH=" + os.Getenv("PATH")}
 	o.child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt is for us, who then stop it

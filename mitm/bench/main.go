@@ -37,6 +37,7 @@ func benches() []bench {
 		{"ci-hour", "an hour of a CI fleet, replayed: points for each change seen, stale and corrupt answers", runHour},
 		{"fresh-hit", "throughput of stored answers, in per cent of a door with no exchange behind it", runFreshHit},
 		{"upload", "the memory that octopool has for a large file on its way up with gh", runUpload},
+		{"reload", "a steady load while the configuration is reloaded, half the time with a broken file", runReload},
 		{"revalidated", "what an answer that GitHub vouches for adds to GitHub's own time", runRevalidated},
 	}
 }
