@@ -43,6 +43,7 @@ func keepers() map[string]string {
 	return map[string]string{
 		"github.com/BurntSushi/toml":              "octopool",
 		"github.com/elazarl/goproxy":              "octopool/mitm",
+		"github.com/fsnotify/fsnotify":            "octopool/mitm/daemon",
 		"github.com/dgraph-io/badger":             "octopool/store",
 		"github.com/redis/rueidis":                "octopool/store",
 		"github.com/bradleyfalzon/ghinstallation": "octopool/policy/pool/installation",

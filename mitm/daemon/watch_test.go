@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"octopool/mitm/config"
@@ -44,7 +46,7 @@ func (f folder) link(target, name string) { f.t.Helper(); f.must(os.Symlink(targ
 // move gives a file another's name, as editors save and Kubernetes updates.
 func (f folder) move(from, to string) { f.t.Helper(); f.must(os.Rename(f.path(from), f.path(to))) }
 
-// However a file comes to have other contents, it is read again: written in place, replaced
+// However a file comes to have other contents, it is noticed: written in place, replaced
 // by another, behind links that are replaced, and after it was not there at all.
 func TestFilesAreWatched(t *testing.T) {
 	for claim, tt := range map[string]struct {
@@ -106,21 +108,22 @@ func TestFilesAreWatched(t *testing.T) {
 			f := folder{t, t.TempDir()}
 			tt.before(f)
 			files := []string{f.path(tt.file)}
-			read := make(chan string, 100)
-			d := start(t, settings(t, gitHub(t)))
-			d.settings.Files = files
-			d.Follow(func() (config.Settings, error) {
-				text, err := os.ReadFile(files[0])
-				read <- string(text)
-				return config.Settings{Files: files}, err
-			}, nil)
+			w, err := newWatcher()
+			f.must(err)
+			f.must(w.watch(files))
+			ctx, cancel := context.WithCancel(t.Context())
+			var running sync.WaitGroup
+			running.Go(func() { w.run(ctx) })
 			tt.change(f)
-			for text := range read {
-				if text == "two" {
+			for {
+				<-w.changed
+				if text, err := os.ReadFile(files[0]); err == nil && string(text) == "two" {
 					break
 				}
+				f.must(w.watch(files))
 			}
-			stop(t, d)
+			cancel()
+			running.Wait()
 		})
 	}
 }
