@@ -35,8 +35,9 @@ func (e *stranger) Unwrap() error { return e.why }
 // through its tunnel. Without one there is none, if that may be. One that names nobody is
 // refused in any case: who sends it would else go on as somebody else.
 func (p *Proxy) admit(r *http.Request) (policy.Named, error) {
-	named, err := p.rules.Load().Policy.Recognize(r.Header["Proxy-Authorization"])
-	if errors.Is(err, policy.ErrNoToken) && !p.Door.RequireAuth {
+	rules := p.rules.Load()
+	named, err := rules.Policy.Recognize(r.Header["Proxy-Authorization"])
+	if errors.Is(err, policy.ErrNoToken) && !rules.Door.RequireAuth {
 		return named, nil
 	}
 	if err != nil {

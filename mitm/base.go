@@ -34,7 +34,7 @@ func (p *Proxy) atBase(r *http.Request) (entry, error) {
 	}
 	e := entry{origin: at.origin, path: at.inside(path), identify: registered, base: baseOf(r, at, mounts)}
 	switch {
-	case !p.Door.BaseURL:
+	case !p.rules.Load().Door.BaseURL:
 		return e, errInClear
 	case fromPage(r.Header):
 		return e, errBrowser

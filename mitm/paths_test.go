@@ -121,8 +121,8 @@ func newPathHouse(f *testing.F, g *githubtest.Server) pathHouse {
 		f.Fatal(err)
 	}
 	return pathHouse{github: g, handler: mitm.New(mitm.Config{
-		GitHubs: githubs, Upstream: g.Transport(), Authority: authority, Policy: rules, Pools: pools, Store: store.Off{},
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Door: mitm.Door{BaseURL: true},
+		GitHubs: githubs, Upstream: g.Transport(), Authority: authority, Pools: pools, Store: store.Off{},
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Rules: mitm.Rules{Policy: rules, Door: mitm.Door{BaseURL: true}},
 	}).Handler()}
 }
 

@@ -36,7 +36,6 @@ type Config struct {
 	Authority *ca.Authority
 	Pools     *pool.Pools
 	Store     store.Store
-	Door      Door
 	Log       *slog.Logger
 	UserAgent string
 

@@ -12,6 +12,7 @@ import (
 type Rules struct {
 	Policy *policy.Policy
 	Egress Egress
+	Door   Door
 	Tuning
 }
 

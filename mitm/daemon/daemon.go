@@ -95,7 +95,7 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	}
 	proxy := mitm.New(mitm.Config{
 		GitHubs: s.GitHubs, Upstream: upstream, Authority: authority, Pools: pools, Store: stored,
-		Door: s.Door, Log: log, UserAgent: userAgent, Rules: mitm.Rules{Policy: rules, Egress: s.Egress, Tuning: s.Cache.Tuning},
+		Log: log, UserAgent: userAgent, Rules: mitm.Rules{Policy: rules, Egress: s.Egress, Door: s.Door, Tuning: s.Cache.Tuning},
 	})
 	d = &Daemon{
 		authority: authority, proxy: proxy, pools: pools, store: stored, settings: s, log: log, level: level,

@@ -23,7 +23,7 @@ func (d *Daemon) reload(s config.Settings) (changed, restart []string, err error
 	if err := d.pools.Reload(next.Pools()); err != nil { // the last that can refuse
 		return nil, nil, err
 	}
-	d.proxy.Change(mitm.Rules{Policy: rules, Egress: next.Egress, Tuning: next.Cache.Tuning})
+	d.proxy.Change(mitm.Rules{Policy: rules, Egress: next.Egress, Door: next.Door, Tuning: next.Cache.Tuning})
 	d.level.Set(next.LogLevel)
 	changed = differences(d.settings, next)
 	d.settings = next
@@ -47,6 +47,12 @@ func possible(running, next config.Settings) (config.Settings, []string) {
 	if next.ProxyListen != running.ProxyListen {
 		restart = append(restart, "proxy.listen, and tunnel with it") // whose defaults are for that listener
 		next.ProxyListen, next.Egress = running.ProxyListen, running.Egress
+		next.Door.BaseURL = running.Door.BaseURL
+	}
+	if next.ProxyCert != running.ProxyCert || next.ProxyKey != running.ProxyKey {
+		restart = append(restart, "proxy.tls, proxy.certificate and proxy.key")
+		next.ProxyCert, next.ProxyKey = running.ProxyCert, running.ProxyKey
+		next.Door.BaseURL = running.Door.BaseURL // which may be allowed for the one, and not for the other
 	}
 	if next.AdminListen != running.AdminListen {
 		restart = append(restart, "admin.listen, and admin.token with it") // which may be none for the one, and not for the other
@@ -98,6 +104,7 @@ func differences(was, is config.Settings) []string {
 	}{
 		{"policy", [2]string{was.Rules.Anonymous, was.Rules.Unknown}, [2]string{is.Rules.Anonymous, is.Rules.Unknown}},
 		{"tunnel", was.Egress, is.Egress},
+		{"proxy", was.Door, is.Door},
 		{"cache", was.Cache.Tuning, is.Cache.Tuning},
 		{"pool", was.MaxWait, is.MaxWait},
 		{"github.limits", was.Limits, is.Limits},
