@@ -73,7 +73,7 @@ func (p *Proxy) connect(host string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAct
 
 // turnAway refuses a CONNECT with a text that says why.
 func (p *Proxy) turnAway(ctx *goproxy.ProxyCtx, err error) *goproxy.ConnectAction {
-	p.meters.refused("-", reasonOf(err))
+	p.turnedAway(http.MethodConnect, ctx.Req.URL.Host, err)
 	p.Log.Warn("refused a tunnel", "target", ctx.Req.URL.Host, "err", err)
 	ctx.Resp = connectRefusal(ctx.Req, err)
 	return &goproxy.ConnectAction{Action: goproxy.ConnectReject}

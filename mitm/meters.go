@@ -31,8 +31,11 @@ type meters struct {
 	spent    family[pointLabels, *metrics.Counter]
 	saved    family[pointLabels, *metrics.Counter]
 	refusals family[refusedLabels, *metrics.Counter]
-	bytes    map[string]*metrics.Counter
-	conns    map[string]*atomic.Int64
+
+	routesSpent, routesSaved family[routePointLabels, *metrics.Counter]
+
+	bytes map[string]*metrics.Counter
+	conns map[string]*atomic.Int64
 }
 
 type (
@@ -42,6 +45,8 @@ type (
 	sentLabels    struct{ credential, resource, code string }
 	pointLabels   struct{ client, resource string }
 	refusedLabels struct{ client, reason string }
+
+	routePointLabels struct{ client, route string }
 )
 
 // seconds are the buckets of durations: API answers take milliseconds, a hit less, and a
@@ -74,6 +79,12 @@ func newMeters() *meters {
 	}
 	m.saved.make = func(l pointLabels) *metrics.Counter {
 		return set.GetOrCreateCounter(fmt.Sprintf("octopool_points_saved_total{client=%q,resource=%q}", l.client, l.resource))
+	}
+	m.routesSpent.make = func(l routePointLabels) *metrics.Counter {
+		return set.GetOrCreateCounter(fmt.Sprintf("octopool_route_points_spent_total{client=%q,route=%q}", l.client, l.route))
+	}
+	m.routesSaved.make = func(l routePointLabels) *metrics.Counter {
+		return set.GetOrCreateCounter(fmt.Sprintf("octopool_route_points_saved_total{client=%q,route=%q}", l.client, l.route))
 	}
 	m.refusals.make = func(l refusedLabels) *metrics.Counter {
 		return set.GetOrCreateCounter(fmt.Sprintf("octopool_refused_total{client=%q,reason=%q}", l.client, l.reason))
@@ -125,6 +136,12 @@ func (m *meters) request(w *record, method, route string, took time.Duration) {
 	if a := w.answer; a != nil && a.Resource != "" {
 		m.spent.of(pointLabels{client, a.Resource}).Add(a.Spent)
 		m.saved.of(pointLabels{client, a.Resource}).Add(a.Saved)
+		if route != "" && a.Spent > 0 {
+			m.routesSpent.of(routePointLabels{client, route}).Add(a.Spent)
+		}
+		if route != "" && a.Saved > 0 {
+			m.routesSaved.of(routePointLabels{client, route}).Add(a.Saved)
+		}
 	}
 }
 

@@ -104,10 +104,11 @@ func (w *record) kind() string { return string(cmp.Or(w.asked.Kind, policy.KindO
 func (p *Proxy) end(w *record, r *http.Request, err error) {
 	took := time.Since(w.start)
 	route := ""
-	if w.asked.Kind == policy.KindREST || w.asked.Kind == policy.KindGraphQL || w.asked.Kind == policy.KindUpload {
+	if hasRoute(w.asked.Kind) {
 		route = p.routes.Of(r.Method, w.asked.Path.Segments())
 	}
 	p.meters.request(w, r.Method, route, took)
+	p.remember(w, r, err)
 
 	level := slog.LevelInfo
 	switch {

@@ -68,7 +68,7 @@ func (p *Proxy) refusePlain(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
 		panic(http.ErrAbortHandler) // nobody is there to read it
 	}
-	p.meters.refused("-", reasonOf(err))
+	p.turnedAway(r.Method, r.URL.Host, err)
 	p.Log.Warn("refused a plain request", "target", r.URL.Host, "err", err)
 	refused := refusalFor(err, time.Now())
 	refused.write(w, r.Method, refused.body())

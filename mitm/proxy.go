@@ -21,6 +21,7 @@ import (
 	"github.com/elazarl/goproxy"
 
 	"octopool/ca"
+	"octopool/mitm/admin/history"
 	"octopool/mitm/exchange"
 	"octopool/mitm/route"
 	"octopool/policy"
@@ -51,6 +52,8 @@ type Proxy struct {
 	upstream http.RoundTripper
 	meters   *meters
 	routes   *route.Table
+	history  *history.History
+	looking  sync.Mutex // at the counters, for the history
 
 	outer     *http.Server // speaks to clients: CONNECT, plain requests, and a few paths of its own
 	inner     *http.Server // speaks inside intercepted tunnels
@@ -77,6 +80,7 @@ func New(c Config) *Proxy {
 		upstream: c.Upstream,
 		meters:   newMeters(),
 		routes:   route.New(),
+		history:  history.New(time.Now().UTC()),
 		inside:   newArrivals(),
 	}
 	if p.upstream == nil {

@@ -146,9 +146,6 @@ func secondaryMessage(why error) string {
 // wholeSeconds is a duration as Retry-After has it: whole seconds, one at least.
 func wholeSeconds(d time.Duration) int { return int(math.Ceil(max(d.Seconds(), 1))) }
 
-// reasonOf is the metric label of an error.
-func reasonOf(err error) string { return refusalFor(err, time.Time{}).reason }
-
 func isTimeout(err error) bool {
 	var n net.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &n) && n.Timeout()

@@ -20,7 +20,7 @@ func (p *Proxy) tunnel(ctx context.Context, client net.Conn, t target, egress Eg
 	defer client.Close()
 	server, err := p.dialTunnel(ctx, t, egress)
 	if err != nil {
-		p.meters.refused("-", reasonOf(err))
+		p.turnedAway("CONNECT", t.String(), err)
 		p.Log.Warn("refused a tunnel", "target", t.String(), "err", err)
 		client.SetWriteDeadline(time.Now().Add(headerTimeout))
 		connectRefusal(nil, err).Write(client)
