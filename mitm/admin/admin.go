@@ -1,12 +1,10 @@
-// Package admin is what operators read of a running octopool: metrics, health and status.
-// It has a listener of its own, apart from the one clients use, and changes nothing but
-// what is stored, which can be asked for again; and it has the configuration read anew.
+// Package admin is what operators read of a running octopool: metrics, health, status, and a
+// page that shows them. It has a listener of its own, apart from the one clients use, and changes
+// nothing but what is stored, which can be asked for again; and it has the configuration read anew.
 package admin
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"octopool/mitm/admin/history"
 	"octopool/policy"
 )
 
@@ -25,14 +24,19 @@ type Config struct {
 	Pools   func() []Pool   // as Status has them; asked for at every probe
 	Status  func() Status
 	Cache   func() Cache
-	Purge   func(Pattern) (Purged, error)  // an error says what is wrong with the pattern
-	Reload  func(context.Context) Reloaded // nil where there is nothing to read anew
-	Token   policy.Secret                  // asked for as a Bearer token; the zero Secret asks for none
+	Purge   func(Pattern) (Purged, error)    // an error says what is wrong with the pattern
+	Reload  func(context.Context) Reloaded   // nil where there is nothing to read anew
+	History func(client string) history.View // of all when it is ""
+	Token   policy.Secret                    // asked for as a Bearer token or at /login; the zero Secret asks for none
+
+	sessions  *sessions     // of browsers that have shown the token
+	onlookers chan struct{} // has one for each reader of events
 }
 
-// Handler serves /metrics, /api/status, /api/cache, /api/reload, /healthz and /readyz. Health is told to
+// Handler serves /metrics, /api, the dashboard, /healthz and /readyz. Health is told to
 // anyone; the rest is behind the token where there is one.
 func Handler(c Config) http.Handler {
+	c.sessions, c.onlookers = new(sessions), make(chan struct{}, mostOnlookers)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, "ok\n")
@@ -44,11 +48,16 @@ func Handler(c Config) http.Handler {
 		metrics.WriteProcessMetrics(w)
 	}))
 	mux.HandleFunc("GET /api/status", c.guard(func(w http.ResponseWriter, _ *http.Request) { answer(w, c.Status()) }))
+	mux.HandleFunc("GET /api/history", c.guard(func(w http.ResponseWriter, r *http.Request) {
+		answer(w, c.History(r.URL.Query().Get("client")))
+	}))
+	mux.HandleFunc("GET /api/events", c.guard(c.events))
 	mux.HandleFunc("GET /api/cache", c.guard(func(w http.ResponseWriter, _ *http.Request) { answer(w, c.Cache()) }))
 	mux.HandleFunc("POST /api/cache/purge", c.guard(c.purge))
 	if c.Reload != nil {
 		mux.HandleFunc("POST /api/reload", c.guard(c.reload))
 	}
+	c.dashboard(mux)
 	return mux
 }
 
@@ -92,28 +101,4 @@ func (p Pool) whyNot() string {
 		reasons = append(reasons, c.Name+" ("+printable(c.Reason)+")")
 	}
 	return strings.Join(reasons, ", ")
-}
-
-// guard turns away who does not know the token.
-func (c Config) guard(show http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if !c.allows(r) {
-			w.Header().Set("Www-Authenticate", `Bearer realm="octopool"`)
-			http.Error(w, "send admin.token as a Bearer token", http.StatusUnauthorized)
-			return
-		}
-		show(w, r)
-	}
-}
-
-// allows compares digests, in constant time, so that neither length nor content of the
-// token can be learned from how long it takes.
-func (c Config) allows(r *http.Request) bool {
-	if c.Token.IsZero() {
-		return true
-	}
-	scheme, sent, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	ok := strings.EqualFold(scheme, "Bearer") // RFC 9110, section 11.1
-	a, b := sha256.Sum256([]byte(sent)), sha256.Sum256([]byte(c.Token.Reveal()))
-	return ok && subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }

@@ -126,7 +126,9 @@ func TestNothingElseIsThere(t *testing.T) {
 		method, path string
 		want         int
 	}{
-		{"GET", "/", 404},
+		{"POST", "/", 405},
+		{"GET", "/index.html", 404},
+		{"GET", "/page/", 404},
 		{"GET", "/metrics/", 404},
 		{"GET", "/debug/pprof/", 404},
 		{"GET", "/debug/vars", 404},

@@ -31,7 +31,7 @@ func purger(token string) (c Config, asked *[]string) {
 // post asks for a purge as a program of any kind may.
 func post(t *testing.T, c Config, body string, headers ...string) (status int, answer string) {
 	t.Helper()
-	r := httptest.NewRequest("POST", "/api/cache/purge", strings.NewReader(body))
+	r := httptest.NewRequest("POST", "http://localhost/api/cache/purge", strings.NewReader(body))
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}

@@ -99,7 +99,7 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	})
 	d = &Daemon{
 		authority: authority, proxy: proxy, pools: pools, store: stored, settings: s, log: log, level: level,
-		started: time.Now().UTC().Round(time.Second), upstream: upstream, endPools: run(pools, stored),
+		started: time.Now().UTC().Round(time.Second), upstream: upstream, endPools: run(pools, proxy, stored),
 		proxyAt: proxyListener.Addr(), proxyURL: proxyURL(s.Places, proxyListener.Addr().String()), failed: make(chan error, 2),
 		admin: &http.Server{
 			ReadHeaderTimeout: 10 * time.Second,
@@ -121,12 +121,13 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	return d, nil
 }
 
-// run lets pools do what they do in the background until end, which waits for it. Where
+// run lets pools and the proxy do what they do in the background until end, which waits for it. Where
 // several octopools share a store they share what they know of their credentials too.
-func run(pools *pool.Pools, stored store.Store) (end func()) {
+func run(pools *pool.Pools, proxy *mitm.Proxy, stored store.Store) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() { pools.Run(ctx) })
+	all.Go(func() { proxy.Remember(ctx) })
 	if r, ok := stored.(*store.Redis); ok {
 		all.Go(func() { pools.Share(ctx, r.Board("pools")) })
 	}

@@ -30,9 +30,10 @@ func (d *Daemon) show(reload func(context.Context) admin.Reloaded) {
 			cache.Version, cache.Started, cache.Backend = Version(), d.started, backend
 			return cache
 		},
-		Purge:  d.proxy.Purge,
-		Reload: reload,
-		Token:  d.settings.AdminToken,
+		Purge:   d.proxy.Purge,
+		Reload:  reload,
+		History: d.proxy.History,
+		Token:   d.settings.AdminToken,
 	})
 	d.shown.Store(&handler)
 }

@@ -1,0 +1,61 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// How often who looks on is told how octopool is, how long one may take to take it, and how
+// many may look on at once.
+const (
+	eventEvery    = 2 * time.Second
+	eventPatience = 10 * time.Second
+	mostOnlookers = 32
+)
+
+// events tells the status every two seconds, as server-sent events called "status", until the
+// reader leaves, its session ends ("ended" is the last event then) or the listener closes.
+func (c Config) events(w http.ResponseWriter, r *http.Request) {
+	select {
+	case c.onlookers <- struct{}{}:
+		defer func() { <-c.onlookers }()
+	default:
+		w.Header().Set("Retry-After", "10")
+		http.Error(w, "as many look on as may at once", http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold them back
+	control := http.NewResponseController(w)
+	tick := time.NewTicker(eventEvery)
+	defer tick.Stop()
+	for {
+		event := []byte("event: ended\ndata: {}\n\n")
+		allowed := c.allows(r)
+		if allowed {
+			event = statusEvent(c.Status())
+		}
+		control.SetWriteDeadline(time.Now().Add(eventPatience))
+		if _, err := w.Write(event); err != nil || control.Flush() != nil || !allowed {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+func statusEvent(s Status) []byte {
+	var b bytes.Buffer
+	b.WriteString("event: status\ndata: ")
+	out := json.NewEncoder(&b) // which ends its one line
+	out.SetEscapeHTML(false)
+	out.Encode(s)
+	b.WriteString("\n")
+	return b.Bytes()
+}
