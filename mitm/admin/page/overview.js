@@ -5,11 +5,11 @@ import { needs, showNeeds } from "./attention.js";
 import { bars, gather } from "./chart.js";
 import { bytes, count, plural, rate, share, shortTime, sum } from "./format.js";
 import { budgets, clients, credentials, hitShare, isYoung, lastHour, meanRate, outcomes, today } from "./model.js";
-import { budgetTable, clientTable, credentialTable, outcomeRows, outcomeTable, routeTable, troubleTable } from "./tables.js";
+import { budgetTable, clientTable, credentialTable, outcomeRows, outcomeTable, pointsTable, routeTable, troubleTable } from "./tables.js";
 
 export function makeOverview() {
   const show = {
-    budgets: budgetTable(byId("budgets")), outcomes: outcomeTable(byId("outcomes")), clients: clientTable(byId("clients")),
+    budgets: budgetTable(byId("budgets")), outcomes: outcomeTable(byId("outcomes")), points: pointsTable(byId("points")), clients: clientTable(byId("clients")),
     routes: routeTable(byId("routes"), "Routes, those that cost most in the last 24 hours first", true),
     credentials: credentialTable(byId("credentials")), troubles: troubleTable(byId("troubles"), false),
   };
@@ -30,7 +30,7 @@ export function makeOverview() {
       show.troubles(history.troubles);
       hourChart(history);
       pointsChart(byId("day"), history);
-      setText(byId("points"), pointsInWords(history));
+      show.points([pointsRow(history, "spent"), pointsRow(history, "saved")]);
     },
   };
 }
@@ -83,6 +83,12 @@ export function pointsChart(place, history) {
     ],
     from: Date.parse(history.day.from), seconds: 15 * 60, unit: "points in 15 minutes", label: pointsInWords(history), empty: "No points were spent or saved in the last 24 hours.",
   });
+}
+
+function pointsRow(history, name) {
+  const key = "points_" + name, ten = 600 / history.hour.seconds;
+  const minutes = Math.min(10, Math.max(1, (Date.parse(history.now) - Date.parse(history.started)) / 60000));
+  return { name, now: sum(history.hour[key].slice(-ten)) / minutes, hour: sum(history.hour[key]), today: today(history, key), day: sum(history.day[key]) };
 }
 
 function pointsInWords(history) {

@@ -19,22 +19,21 @@ const tallies = (hasHour) => [
 ];
 
 export const budgetTable = (place) => table(place, {
-  caption: "Budgets of principals, what is about to run out first", key: (b) => b.credential + " " + b.resource, sort: { column: 0, descending: false },
+  caption: "Budgets of principals, what is about to run out first", key: (b) => b.credential + " " + b.resource, sort: { column: 4, descending: false },
   empty: "GitHub has told of no budget yet. It does with the first answer.", limit: 12, things: "budgets",
   columns: [
-    { label: "Principal", by: (b) => b.urgency, show: (b) => ({ key: b.who + b.resource, make: () => [el("span", {}, b.who), " ", el("span", { class: "tag" }, b.resource)] }), title: "Whose budget it is, and for what; sorted by what runs out first" },
+    { label: "Principal", by: (b) => b.who + " " + b.resource, class: "name", show: (b) => ({ key: b.who + b.resource, make: () => [b.who, " ", el("span", { class: "tag" }, b.resource)] }), title: "Whose budget it is, and for what" },
     { label: "Left", by: (b) => b.remaining / (b.limit || 1), class: "wide", show: (b) => ({ key: [b.remaining, b.limit, b.level].join(), make: () => leftBar(b, b.resource + " of " + b.who) }) },
     { label: "Whole again in", by: (b) => Date.parse(b.reset), numeric: true, show: (b) => ({ key: b.reset, make: () => until(b.reset) }) },
-    { label: "Pace", by: (b) => b.perMinute, numeric: true, title: "Points a minute, over the last ten minutes, whoever spends them", show: (b) => rate(b.perMinute) + " /min" },
-    { label: "At this pace", by: (b) => b.lasts, show: prospect },
+    { label: "Pace", by: (b) => b.perMinute, numeric: true, title: "Points a minute, over the last ten minutes, whoever spends them", show: (b) => (b.went.filter((n) => n !== null).length > 1 ? rate(b.perMinute) + " /min" : "–") },
+    { label: "Outlook", by: (b) => b.urgency, title: "Whether it lasts until its reset at this pace; what runs out first comes first", show: prospect },
     { label: "Last hour", by: (b) => b.remaining, class: "spark-cell", show: (b) => ({ key: b.went.join(), make: () => spark(b.went, b.limit, "What was left of it over the last hour") }) },
   ],
 });
 
 function prospect(b) {
-  if (b.level === "spent") return "spent";
-  if (b.lasts < Infinity) return "empty in " + span(b.lasts * 60);
-  return "lasts";
+  const text = b.level === "spent" ? "spent" : b.lasts < Infinity ? "empty in " + span(b.lasts * 60) : b.level === "low" ? "low" : "lasts";
+  return { key: text, make: () => (b.level === "ok" ? text : el("span", { class: "state " + b.level }, text)) };
 }
 
 // leftBar is what is left of a budget or an allowance.
@@ -69,6 +68,17 @@ export function outcomeRows(counts) {
   return [...known, ...others.map((name) => ({ name, says: "", requests: counts[name], of }))];
 }
 
+export const pointsTable = (place) => table(place, {
+  caption: "Points spent and saved, now and today", key: (r) => r.name, sort: { column: 0, descending: true }, empty: "",
+  columns: [
+    { label: "Points", by: (r) => r.name, show: (r) => ({ key: r.name, make: () => [el("span", { class: "swatch p-" + r.name }), r.name] }) },
+    { label: "Now", by: (r) => r.now, numeric: true, title: "A minute, over the last ten minutes", show: (r) => rate(r.now) + " /min" },
+    number("Last hour", (r) => r.hour),
+    number("Today", (r) => r.today, "Since midnight where you are, or since octopool started"),
+    number("24 h", (r) => r.day),
+  ],
+});
+
 export const clientTable = (place) => table(place, {
   caption: "Clients, those that spent most in the last hour first", key: (c) => c.name, sort: { column: 1, descending: true },
   empty: "No client has asked for anything yet.", limit: 10, things: "clients",
@@ -80,7 +90,7 @@ export const clientTable = (place) => table(place, {
 });
 
 function allowance(c) {
-  if (!c.allowance) return "no limit";
+  if (!c.allowance) return { key: "none", make: () => el("span", { class: "quiet" }, "no limit") };
   const a = { ...c.allowance, level: levelOf(c.allowance) };
   return { key: [a.remaining, a.limit].join(), make: () => leftBar(a, "Allowance of " + c.name) };
 }

@@ -206,6 +206,12 @@ func (w *world) work() {
 		w.ask(team, "GET", "/repos/acme/web/pulls", "")
 		w.ask(team, "GET", "/repos/acme/api/contents/src/main.js", "")
 	}
+	for n := range 6 {
+		w.ask("docs", "GET", fmt.Sprintf("/repos/acme/web/labels?per_page=%d", n+1), "")
+	}
+	for range 3 {
+		w.ask("reader", "GET", "/repos/acme/api/issues", "")
+	}
 	for n := range 5 {
 		w.ask("release", "POST", "/repos/acme/web/issues", fmt.Sprintf(`{"title":"Release %d"}`, n))
 		w.ask("search", "GET", fmt.Sprintf("/search/issues?q=slow+%d", n), "")
