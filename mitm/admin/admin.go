@@ -48,9 +48,7 @@ func Handler(c Config) http.Handler {
 		metrics.WriteProcessMetrics(w)
 	}))
 	mux.HandleFunc("GET /api/status", c.guard(func(w http.ResponseWriter, _ *http.Request) { answer(w, c.Status()) }))
-	mux.HandleFunc("GET /api/history", c.guard(func(w http.ResponseWriter, r *http.Request) {
-		answer(w, c.History(r.URL.Query().Get("client")))
-	}))
+	mux.HandleFunc("GET /api/history", c.guard(c.history))
 	mux.HandleFunc("GET /api/events", c.guard(c.events))
 	mux.HandleFunc("GET /api/cache", c.guard(func(w http.ResponseWriter, _ *http.Request) { answer(w, c.Cache()) }))
 	mux.HandleFunc("POST /api/cache/purge", c.guard(c.purge))

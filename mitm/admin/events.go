@@ -7,6 +7,14 @@ import (
 	"time"
 )
 
+// history tells of the last day, of one client if the query names it. There are thousands of
+// numbers, so they are not indented.
+func (c Config) history(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	json.NewEncoder(w).Encode(c.History(r.URL.Query().Get("client"))) // an error is the reader's, who has left
+}
+
 // How often who looks on is told how octopool is, how long one may take to take it, and how
 // many may look on at once.
 const (

@@ -83,7 +83,7 @@ export const clientTable = (place) => table(place, {
   caption: "Clients, those that spent most in the last hour first", key: (c) => c.name, sort: { column: 1, descending: true },
   empty: "No client has asked for anything yet.", limit: 10, things: "clients",
   columns: [
-    { label: "Client", by: (c) => c.name, show: (c) => ({ key: c.name, make: () => link(clientLink(c.name), clientName(c.name)) }) },
+    { label: "Client", by: (c) => clientName(c.name), show: (c) => ({ key: c.name, make: () => link(clientLink(c.name), clientName(c.name)) }) },
     ...tallies(true),
     { label: "Allowance left", by: (c) => (c.allowance ? c.allowance.remaining / c.allowance.limit : 2), class: "wide", show: allowance },
   ],
@@ -126,7 +126,7 @@ export const troubleTable = (place, ofOne) => table(place, {
   empty: "None since octopool started.", limit: 10, things: "refusals and errors",
   columns: [
     { label: "Last", by: (t) => Date.parse(t.last), numeric: true, class: "time", show: (t) => ({ key: t.last, make: () => el("time", { datetime: t.last, title: "first " + dateTime(t.first) + ", last " + dateTime(t.last) }, when(t.last)) }) },
-    ...(ofOne ? [] : [{ label: "Client", by: (t) => t.client, show: (t) => ({ key: t.client, make: () => link(clientLink(t.client), clientName(t.client)) }) }]),
+    ...(ofOne ? [] : [{ label: "Client", by: (t) => clientName(t.client), show: (t) => ({ key: t.client, make: () => link(clientLink(t.client), clientName(t.client)) }) }]),
     { label: "Why", by: (t) => t.reason, class: "text", show: (t) => ({ key: t.reason + t.message, make: () => [el("span", { class: "tag" }, t.reason), " ", t.message] }) },
     { label: "Request", by: (t) => t.path, class: "path", show: (t) => t.method + " " + t.host + t.path },
     { label: "Status", by: (t) => t.status, numeric: true, show: (t) => String(t.status || "–") },

@@ -44,7 +44,9 @@ type world struct {
 	proxy, admin string // URLs
 	token        string // of the admin listener; "" for none
 	roots        *x509.CertPool
+	client       *http.Client // of all teams
 	process      *exec.Cmd
+	said         []string      // by its log; to be read when it has ended
 	ended        chan struct{} // closed when the process is no more
 }
 
@@ -69,6 +71,13 @@ func newWorld(t *testing.T, token string) *world {
 		}
 	}
 	w.start(folder)
+	proxy, err := url.Parse(w.proxy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{Proxy: http.ProxyURL(proxy), TLSClientConfig: &tls.Config{RootCAs: w.roots}, ForceAttemptHTTP2: true}
+	t.Cleanup(transport.CloseIdleConnections) // before octopool is stopped, which would wait for them
+	w.client = &http.Client{Transport: transport}
 	root, err := os.ReadFile(filepath.Join(folder, "data", "ca.pem"))
 	if err != nil || !w.roots.AppendCertsFromPEM(root) {
 		t.Fatalf("octopool's root: %v", err)
@@ -141,6 +150,8 @@ func (w *world) start(folder string) {
 	go w.read(log, serving)
 	w.t.Cleanup(w.stop)
 	select {
+	case <-w.ended:
+		w.t.Fatalf("octopool ends at once:\n%s", w.said)
 	case <-serving:
 	case <-time.After(patience):
 		w.t.Fatal("octopool does not serve")
@@ -151,6 +162,7 @@ func (w *world) start(folder string) {
 func (w *world) read(log io.Reader, serving chan<- bool) {
 	defer close(w.ended)
 	for lines := bufio.NewScanner(log); lines.Scan(); {
+		w.said = append(w.said, lines.Text())
 		var said struct{ Msg, Proxy, Admin string }
 		if json.Unmarshal(lines.Bytes(), &said) == nil && said.Msg == "serving" {
 			w.proxy, w.admin = said.Proxy, said.Admin
@@ -174,18 +186,12 @@ func (w *world) stop() {
 // ask has a team ask for something, and returns the status.
 func (w *world) ask(team, method, path, body string) int {
 	w.t.Helper()
-	proxy, err := url.Parse(w.proxy)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	transport := &http.Transport{Proxy: http.ProxyURL(proxy), TLSClientConfig: &tls.Config{RootCAs: w.roots}, ForceAttemptHTTP2: true}
-	defer transport.CloseIdleConnections()
 	r, err := http.NewRequestWithContext(w.t.Context(), method, "https://api.github.com"+path, strings.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+clientToken(team))
-	resp, err := (&http.Client{Transport: transport}).Do(r)
+	resp, err := w.client.Do(r)
 	if err != nil {
 		w.t.Fatal(err)
 	}
