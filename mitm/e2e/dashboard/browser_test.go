@@ -103,16 +103,24 @@ func (b *tab) listen(event any) {
 	}
 }
 
-// forgive drops the complaints that have a text in them; there must be one.
+// forgive waits for a complaint that has a text in it, and drops all that have it.
 func (b *tab) forgive(text string) {
 	b.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond) // it may come after what the page shows
+	defer tick.Stop()
+	for began := time.Now(); !b.drop(text); <-tick.C {
+		if time.Since(began) > patience {
+			b.t.Fatalf("nobody complains of %q", text)
+		}
+	}
+}
+
+func (b *tab) drop(text string) (some bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	before := len(b.complaints)
 	b.complaints = slices.DeleteFunc(b.complaints, func(c string) bool { return strings.Contains(c, text) })
-	if len(b.complaints) == before {
-		b.t.Errorf("nobody complained of %q", text)
-	}
+	return len(b.complaints) < before
 }
 
 func (b *tab) run(actions ...chromedp.Action[chromedp.Void]) {
