@@ -24,7 +24,7 @@ func reloader(token string, done Reloaded) (Config, *int) {
 
 func askReload(t *testing.T, c Config, headers ...string) (int, string) {
 	t.Helper()
-	r := httptest.NewRequest("POST", "/api/reload", strings.NewReader("{}"))
+	r := httptest.NewRequest("POST", "http://localhost/api/reload", strings.NewReader("{}"))
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}

@@ -120,7 +120,9 @@ func (f *follower) reload(why string) admin.Reloaded {
 		told.Restart, told.Problems, changed = f.configuration.Load().Restart, problemsOf(err), []string{}
 	}
 	f.configuration.Store(&told)
-	f.show(f.ask) // with the token there is now
+	if slices.Contains(changed, "admin.token") {
+		f.show(f.ask) // who has shown the old one has to show the new one
+	}
 	for _, problem := range told.Problems {
 		f.log.Error("configuration not reloaded; octopool goes on with the one it has", "why", why, "problem", problem)
 	}
