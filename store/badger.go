@@ -70,6 +70,7 @@ type Badger struct {
 	failures *failures
 	index    index
 	outbox   outbox
+	hot      hotSet
 
 	open    sync.RWMutex // held for reading while db is used, since Badger unmaps its files on Close
 	closed  bool         // guarded by open
@@ -96,6 +97,10 @@ type Badger struct {
 }
 
 func (b *Badger) Lookup(k Key) []Representation {
+	if reps, ok := b.hot.views(k); ok {
+		return reps
+	}
+	moment := b.hot.moment()
 	at := spotIn(keyOf(recordKey, k, Digest{}))
 	unwritten := b.outbox.of(at.views) // first: what is not in there any more is seen in the database
 	var views []view
@@ -106,7 +111,11 @@ func (b *Badger) Lookup(k Key) []Representation {
 		})
 	})
 	own := func(field string) bool { return field[:acceptLen] == at.field[:acceptLen] }
-	return representations(withUnwritten(views, unwritten, own))
+	reps := representations(withUnwritten(views, unwritten, own))
+	if len(unwritten) == 0 && len(reps) > 0 {
+		b.hot.keep(k, reps, firstGone(views), moment)
+	}
+	return reps
 }
 
 func (b *Badger) Siblings(k Key) []Sibling {
@@ -128,20 +137,28 @@ func (b *Badger) Siblings(k Key) []Sibling {
 }
 
 func (b *Badger) Body(k Key, r *Representation) (body []byte, ok bool) {
+	if w, ok := b.hot.body(k, r.Body, r.Encoding); ok {
+		b.index.use(w.view, b.now())
+		return w.bytes, true
+	}
+	moment := b.hot.moment()
 	key := keyOf(recordKey, k, r.Body)
 	if w := b.outbox.last(spotIn(key)); w != nil {
 		return w.bodyIn(r.Encoding)
 	}
+	var until uint64
 	b.read("body", func() error {
-		return b.db.View(func(txn *badger.Txn) error {
-			stored, err := b.body(txn, key, r.Encoding)
-			body, ok = stored, stored != nil
+		return b.db.View(func(txn *badger.Txn) (err error) {
+			body, until, err = b.body(txn, key, r.Encoding)
+			ok = body != nil
 			return err
 		})
 	})
 	if ok {
+		id := viewID(key[:])
 		b.mapping(int64(len(body)))
-		b.index.use(viewID(key[:]), b.now())
+		b.index.use(id, b.now())
+		b.hot.keepBody(k, warmBody{id, r.Body, r.Encoding, until, body}, moment)
 	}
 	return body, ok
 }

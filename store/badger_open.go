@@ -79,6 +79,7 @@ func (b *Badger) Close() (err error) {
 		b.open.Lock()
 		defer b.open.Unlock()
 		b.closed = true
+		b.hot.close()
 		// A child that is being started has every file of its parent's until it runs, the
 		// database's lock among them.
 		syscall.ForkLock.RLock()

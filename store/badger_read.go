@@ -26,7 +26,7 @@ func (b *Badger) scan(txn *badger.Txn, prefix []byte, most int, wanted func(key 
 		if !wanted(it.Item().Key()) {
 			continue
 		}
-		v := view{order: it.Item().Version()}
+		v := view{order: it.Item().Version(), until: it.Item().ExpiresAt()}
 		found, err := b.decode(it.Item(), &v.record)
 		if err != nil {
 			return views, err
@@ -36,6 +36,16 @@ func (b *Badger) scan(txn *badger.Txn, prefix []byte, most int, wanted func(key 
 		}
 	}
 	return views, nil
+}
+
+// firstGone is when the first of some views expires; 0 for never.
+func firstGone(views []view) (until uint64) {
+	for _, v := range views {
+		if v.until != 0 && (until == 0 || v.until < until) {
+			until = v.until
+		}
+	}
+	return until
 }
 
 // record reads the record of one view, and how long it is; nil if there is none.
@@ -74,19 +84,18 @@ func (b *Badger) decode(item *badger.Item, rec *record) (bool, error) {
 	return keyOf(recordKey, rec.key, rec.rep.Body) == [keySize]byte(item.Key()), nil
 }
 
-// body reads the body of the view whose record is at key; nil if there is none in that
-// encoding.
-func (b *Badger) body(txn *badger.Txn, key [keySize]byte, encoding string) ([]byte, error) {
+// body reads the body of the view whose record is at key, and when it expires; nil if there
+// is none in that encoding.
+func (b *Badger) body(txn *badger.Txn, key [keySize]byte, encoding string) (body []byte, until uint64, err error) {
 	d := Digest(key[scanSize:])
 	key = bodyOf(key)
 	item, err := txn.Get(key[:])
 	if errors.Is(err, badger.ErrKeyNotFound) {
-		return nil, nil
+		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var body []byte
 	err = item.Value(func(value []byte) error {
 		part, err := decodeBody(value, d, encoding)
 		if err != nil {
@@ -96,9 +105,9 @@ func (b *Badger) body(txn *badger.Txn, key [keySize]byte, encoding string) ([]by
 		return nil
 	})
 	if errors.Is(err, errVersion) || errors.Is(err, errForeign) {
-		return nil, nil // put again since the caller looked, or by another octopool
+		return nil, 0, nil // put again since the caller looked, or by another octopool
 	}
-	return body, err
+	return body, item.ExpiresAt(), err
 }
 
 // use runs f while the database is open and notes its failure. Badger panics on

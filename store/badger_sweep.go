@@ -89,6 +89,7 @@ func (b *Badger) forget(views []doomed) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	b.hot.clear()
 	for _, key := range c.deleted {
 		b.index.remove(viewID(key[:]))
 	}

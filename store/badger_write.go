@@ -31,6 +31,7 @@ func (b *Badger) post(w *write) {
 	if err := b.outbox.post(w); err != nil {
 		b.failures.note(w.kind, err)
 	}
+	b.hot.forget(w.key)
 }
 
 // deliver carries out what is posted to one queue, until the outbox is closed.
@@ -107,7 +108,7 @@ func (b *Badger) touch(c *change, w *write) error {
 	}
 	rec.rep.Encoding, rec.written, rec.length = old.rep.Encoding, old.written, old.length // the body's, which stays
 	if b.ttl > 0 && c.now.Sub(old.written) > b.ttl/2 {
-		body, err := b.body(c.txn, recordOf(w.at), old.rep.Encoding)
+		body, _, err := b.body(c.txn, recordOf(w.at), old.rep.Encoding)
 		if err != nil || body == nil {
 			return err
 		}

@@ -171,6 +171,7 @@ var (
 type view struct {
 	record
 	order uint64
+	until uint64 // seconds since 1970 at which the store forgets it; 0 where that is not known
 }
 
 // lastVouchedFirst sorts views as Lookup returns them.
