@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"octopool/mitm/exchange"
@@ -50,12 +51,17 @@ func (w *record) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write counts the bytes.
-func (w *record) Write(b []byte) (int, error) {
-	w.wait()
-	n, err := w.ResponseWriter.Write(b)
-	w.bytes += int64(n)
-	return n, err
+// Write counts the bytes. What is long it writes in pieces, each of which may take its time.
+func (w *record) Write(b []byte) (n int, err error) {
+	for piece := range slices.Chunk(b, len(buffer{})) {
+		w.wait()
+		wrote, err := w.ResponseWriter.Write(piece)
+		w.bytes += int64(wrote)
+		if n += wrote; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 // wait gives the client time to take what is written next. A connection whose client

@@ -177,22 +177,27 @@ func (w *record) send(a *exchange.Answer) error {
 	return nil
 }
 
-// buffers are for bodies on their way through.
-var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+// A buffer is for a piece of a body on its way through.
+type buffer [64 << 10]byte
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
 // copy passes the body on. What comes in pieces, as git's progress and a slow download
-// do, goes out in the same pieces.
+// do, goes out in the same pieces; what is at hand goes out as it lies there.
 func (w *record) copy(a *exchange.Answer) error {
-	flush := !a.AtHand()
-	buffer := buffers.Get().(*[64 << 10]byte)
+	buffer := buffers.Get().(*buffer)
 	defer buffers.Put(buffer)
+	if a.AtHand() {
+		_, err := io.CopyBuffer(w, a.Body, buffer[:])
+		return err
+	}
 	for {
 		n, err := a.Body.Read(buffer[:])
 		if n > 0 {
 			if _, err := w.Write(buffer[:n]); err != nil {
 				return err
 			}
-			if flush && err == nil {
+			if err == nil {
 				w.control.Flush()
 			}
 		}
