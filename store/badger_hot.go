@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -58,7 +59,7 @@ func (h *hotSet) views(k Key) ([]Representation, bool) {
 	if w == nil {
 		return nil, false
 	}
-	return unshared(w.views), true
+	return copies(w.views), true
 }
 
 // body is that of one of a key's views, if it has it.
@@ -78,15 +79,14 @@ func (h *hotSet) body(k Key, d Digest, encoding string) (warmBody, bool) {
 
 // keep takes the views of a key, which were read after the moment.
 func (h *hotSet) keep(k Key, views []Representation, until, moment uint64) {
-	size := int64(0)
-	for i := range views {
-		size += footprint(&views[i])
+	w := &warm{views: copies(views), until: until}
+	for i := range w.views {
+		w.views[i].Header = roomy(w.views[i].Header)
 	}
-	w := &warm{views: unshared(views), until: until}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.writes == moment && !h.closed {
-		h.put(k, w, size)
+		h.put(k, w, w.size())
 	}
 }
 
@@ -180,30 +180,21 @@ func footprint(r *Representation) int64 {
 	return int64(size)
 }
 
-// unshared copies representations so that nothing is shared.
-func unshared(all []Representation) []Representation {
+// copies are representations that a caller may change.
+func copies(all []Representation) []Representation {
 	all = slices.Clone(all)
 	for i := range all {
-		all[i].Header = cloned(all[i].Header)
+		all[i].Header = maps.Clone(all[i].Header)
 		all[i].Vouchers = slices.Clone(all[i].Vouchers)
 	}
 	return all
 }
 
-// cloned is h.Clone with room for what becomes an answer's header.
-func cloned(h http.Header) http.Header {
+// roomy is a header with room for what makes an answer's of it, which its clones have too.
+func roomy(h http.Header) http.Header {
 	const room = 12
-	values := 0
-	for _, vs := range h {
-		values += len(vs)
-	}
-	all := make([]string, 0, values)
 	c := make(http.Header, len(h)+room)
-	for name, vs := range h {
-		first := len(all)
-		all = append(all, vs...)
-		c[name] = all[first:len(all):len(all)]
-	}
+	maps.Copy(c, h)
 	return c
 }
 

@@ -247,12 +247,13 @@ func viewClaims() []claim {
 			r, body := answer("body", noon), []byte("body")
 			s.Put(aKey, r, body)
 			spoil := func(r *Representation) {
-				r.Header["Vary"][0] = "spoilt"
-				r.Header["Vary"] = append(r.Header["Vary"][:1:2], "spoilt")
+				r.Header["Vary"] = append(r.Header["Vary"], "spoilt")
+				r.Header.Add("Content-Type", "spoilt")
 				r.Header.Set("New", "spoilt")
 				r.Vouchers[0].Pool = "spoilt"
 				r.ETag = "spoilt"
 			}
+			r.Header["Vary"][0] = "spoilt"
 			spoil(r)
 			copy(body, "xxxx")
 			got := s.Lookup(aKey)[0]
@@ -265,6 +266,7 @@ func viewClaims() []claim {
 			}
 			r = answer("body", noon)
 			s.Touch(aKey, r)
+			r.Header["Vary"][0] = "spoilt"
 			spoil(r)
 			if diff := cmp.Diff(*want, s.Lookup(aKey)[0]); diff != "" {
 				t.Error("after the caller changed what it touched with:", diff)

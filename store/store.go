@@ -90,8 +90,9 @@ func (r *Representation) vouched() time.Time {
 }
 
 // A Store keeps representations. All methods may be called concurrently, also
-// during and after Close. Nothing a caller passes in or gets is shared with the
-// store, except the bytes Body returns.
+// during and after Close. Nothing a caller passes in is shared with the store, and
+// nothing it gets but the bytes Body returns and the values in a header: it may put
+// others in their place, and must not modify them.
 type Store interface {
 	// Lookup returns the views of k, most recently vouched first. Of two vouched
 	// in the same second, the one written later comes first.
