@@ -81,6 +81,18 @@ func (p Path) String() string { return p.text }
 // none.
 func (p Path) Segments() []string { return slices.Clone(p.split) }
 
+// Segment returns one of the Segments, counted from 0, or "" where there is none. No
+// segment is empty.
+func (p Path) Segment(i int) string {
+	if i < 0 || i >= len(p.split) {
+		return ""
+	}
+	return p.split[i]
+}
+
+// Depth returns how many Segments there are.
+func (p Path) Depth() int { return len(p.split) }
+
 // check looks at both readings.
 func (p Path) check() error {
 	for i, segment := range p.whole {

@@ -19,13 +19,13 @@ func ResourceOf(r policy.Request) string {
 	case policy.KindGraphQL:
 		return "graphql"
 	case policy.KindREST:
-		return resourceOf(r.Method, r.Path.Segments())
+		return resourceOf(r.Method, r.Path)
 	}
 	return ""
 }
 
-func resourceOf(method string, s []string) string {
-	at := func(i int, word string) bool { return i < len(s) && strings.EqualFold(s[i], word) }
+func resourceOf(method string, path policy.Path) string {
+	at := func(i int, word string) bool { return strings.EqualFold(path.Segment(i), word) }
 	below := func(i int, words ...string) bool {
 		for j, word := range words {
 			if !at(i+j, word) {
@@ -47,7 +47,7 @@ func resourceOf(method string, s []string) string {
 		return "scim"
 	case at(0, "orgs"), at(0, "organizations"), at(0, "enterprises"):
 		switch {
-		case below(2, "audit-log") && len(s) == 3:
+		case below(2, "audit-log") && path.Depth() == 3:
 			return "audit_log"
 		case below(2, "actions", "runners", "registration-token"):
 			return "actions_runner_registration"

@@ -20,11 +20,13 @@ type Budget struct {
 
 // Tell writes the budget into an answer's headers as GitHub does.
 func (b Budget) Tell(h http.Header, resource string) {
-	h.Set("X-Ratelimit-Limit", strconv.Itoa(b.Limit))
-	h.Set("X-Ratelimit-Remaining", strconv.Itoa(b.Remaining))
-	h.Set("X-Ratelimit-Used", strconv.Itoa(b.Used))
-	h.Set("X-Ratelimit-Reset", strconv.FormatInt(b.Reset.Unix(), 10))
-	h.Set("X-Ratelimit-Resource", resource)
+	values := []string{ // in one piece of memory: it is told with every answer
+		strconv.Itoa(b.Limit), strconv.Itoa(b.Remaining), strconv.Itoa(b.Used),
+		strconv.FormatInt(b.Reset.Unix(), 10), resource,
+	}
+	for i, name := range [...]string{"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Used", "X-Ratelimit-Reset", "X-Ratelimit-Resource"} {
+		h[name] = values[i : i+1 : i+1]
+	}
 }
 
 // NotSpent is the budget with something left. Tools take any 403 with nothing remaining for a

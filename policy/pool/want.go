@@ -32,38 +32,35 @@ func WantOf(g policy.Grant) Want {
 // Identity reports whether a route speaks of the credential itself: its user, its
 // notifications, its gists.
 func Identity(r policy.Request) bool {
-	s := r.Path.Segments()
-	if r.Kind != policy.KindREST || len(s) == 0 || r.Number() != "" {
+	if r.Kind != policy.KindREST || r.Number() != "" {
 		return false
 	}
-	switch strings.ToLower(s[0]) {
+	switch strings.ToLower(r.Path.Segment(0)) {
 	case "user", "notifications", "installation", "gists":
 		return true
 	}
 	return false
 }
 
-// below is what is asked of a repository, from its name or number on.
-func below(r policy.Request) []string {
-	s := r.Path.Segments()
+// below is what is asked of a repository: the segment after its name or number, or "".
+func below(r policy.Request) string {
 	at := 3
-	if len(s) > 0 && strings.EqualFold(s[0], "repositories") {
+	if strings.EqualFold(r.Path.Segment(0), "repositories") {
 		at = 2
 	}
-	if r.Kind != policy.KindREST || len(s) <= at || r.Repo == "" && r.Number() == "" {
-		return nil
+	if r.Kind != policy.KindREST || r.Repo == "" && r.Number() == "" {
+		return ""
 	}
-	return s[at:]
+	return r.Path.Segment(at)
 }
 
 // byApp reports whether a write is of a kind that Apps make: only the App that made a
 // check run may change it (GitHub's documentation, "Check runs").
 func byApp(r policy.Request) bool {
-	s := below(r)
-	if !r.Write || len(s) == 0 {
+	if !r.Write {
 		return false
 	}
-	switch strings.ToLower(s[0]) {
+	switch strings.ToLower(below(r)) {
 	case "check-runs", "check-suites", "statuses", "deployments":
 		return true
 	}
@@ -81,21 +78,17 @@ func creates(r policy.Request) bool {
 	if r.Kind != policy.KindREST || r.Method != "POST" && r.Method != "PUT" {
 		return false
 	}
-	s := r.Path.Segments()
-	if in := below(r); in != nil {
-		switch strings.ToLower(in[0]) {
+	last := strings.ToLower(r.Path.Segment(r.Path.Depth() - 1))
+	if in := below(r); in != "" {
+		switch strings.ToLower(in) {
 		case "issues", "pulls", "releases", "discussions":
 			return true
 		case "commits":
-			return strings.EqualFold(s[len(s)-1], "comments")
+			return last == "comments"
 		case "collaborators":
 			return r.Method == "PUT"
 		}
 		return false
 	}
-	if len(s) == 0 {
-		return false
-	}
-	last := strings.ToLower(s[len(s)-1])
 	return last == "invitations" || last == "discussions" || last == "comments" || last == "gists"
 }
