@@ -30,7 +30,7 @@ func runFreshHit(ctx context.Context, e environment, args []string) error {
 	if *clients < 1 || *rounds < 1 || *lasts <= 0 || *clients > 1000 || *rounds > 100 || *lasts > time.Minute {
 		return usage(e, "that is nothing to measure, or too much")
 	}
-	w, err := startWithin(map[string]any{"fresh_for": "1h", "backend": *backend})
+	w, err := startWithin(map[string]any{"fresh_for": "1h", "backend": *backend}, 1)
 	if err != nil {
 		return err
 	}

@@ -34,25 +34,28 @@ type within struct {
 // clientToken is of the one client it has.
 const clientToken = "github_pat_bench_0123456789abcdef0123456789abcdef"
 
-// startWithin starts one with this [cache] section. What it logs is written, and
-// thrown away.
-func startWithin(cache map[string]any) (*within, error) {
+// startWithin starts one with this [cache] section and so many credentials. What it logs
+// is written, and thrown away.
+func startWithin(cache map[string]any, credentials int) (*within, error) {
 	dir, err := os.MkdirTemp("", "octopool-bench-")
 	if err != nil {
 		return nil, err
 	}
 	w := &within{github: githubtest.New(), dir: dir, roots: x509.NewCertPool()}
-	if err := w.start(cache); err != nil {
+	if err := w.start(cache, credentials); err != nil {
 		w.stop()
 		return nil, err
 	}
 	return w, nil
 }
 
-func (w *within) start(cache map[string]any) error {
-	all := newCredentials(w.github, 1, 1<<30)
-	if _, err := all[0].configure(w.dir); err != nil {
-		return err
+func (w *within) start(cache map[string]any, n int) error {
+	var credentials []map[string]any
+	for _, c := range newCredentials(w.github, n, 1<<30) {
+		if _, err := c.configure(w.dir); err != nil {
+			return err
+		}
+		credentials = append(credentials, map[string]any{"name": c.name, "pat": "file:" + filepath.Join(w.dir, c.name+".token")})
 	}
 	pem := filepath.Join(w.dir, "github.pem")
 	if err := os.WriteFile(pem, w.github.CAPEM(), 0o644); err != nil {
@@ -65,7 +68,7 @@ func (w *within) start(cache map[string]any) error {
 		"admin":      map[string]any{"listen": ""},
 		"cache":      cache,
 		"github":     []map[string]any{{"host": "github.com", "dial": w.github.Addr(), "ca_file": pem}},
-		"credential": []map[string]any{{"name": all[0].name, "pat": "file:" + filepath.Join(w.dir, all[0].name+".token")}},
+		"credential": credentials,
 		"client":     []map[string]any{{"name": "bench", "token_sha256": policy.DigestOf(clientToken).String()}},
 	}).Settle([]string{"HOME=" + w.dir})
 	if len(problems) > 0 {
