@@ -3,6 +3,7 @@ package exchange
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -57,7 +58,7 @@ func (*held) Close() error { return nil }
 // request cost nothing. If the body streams, left is called when it is closed.
 func (a *Answer) shared(s *seat, collapsed bool, left func()) *Answer {
 	mine := *a
-	mine.Header = a.Header.Clone()
+	mine.Header = maps.Clone(a.Header)
 	if a.body != nil {
 		mine.hold(a.body)
 	} else {

@@ -3,6 +3,7 @@ package exchange
 import (
 	"crypto/sha256"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -241,7 +242,7 @@ func (x *Exchange) reuse(f *flight, q *inquiry, said http.Header) (done bool, er
 	view := meant.under(q.key, said)
 	changed := merge(view.Header, said)
 	shown := *view
-	shown.Header = view.Header.Clone()
+	shown.Header = maps.Clone(view.Header)
 	a := stored(&shown, body, Revalidated)
 	liven(a.Header, said)
 	a.why, a.Upstream = meant.why, http.StatusNotModified
@@ -266,7 +267,7 @@ func (x *Exchange) reuse(f *flight, q *inquiry, said http.Header) (done bool, er
 // calls the media type differs, and is the 304's to say.
 func (o *offer) under(key store.Key, said http.Header) *store.Representation {
 	view := o.Representation
-	view.Header = view.Header.Clone()
+	view.Header = maps.Clone(view.Header)
 	if o.why == stale {
 		return &view
 	}

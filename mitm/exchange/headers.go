@@ -1,12 +1,16 @@
 package exchange
 
 import (
+	"maps"
 	"net/http"
 	"net/textproto"
 	"slices"
 	"strconv"
 	"strings"
 )
+
+// A header here is copied without its values: who changes one puts other values in their
+// place, and nobody modifies them.
 
 // hopByHop are the headers that belong to one connection (RFC 9110, section 7.6.1),
 // and what speaks to or of proxies.
@@ -60,7 +64,7 @@ func remove(h http.Header, names []string) {
 
 // storedHeader is what of an answer's header belongs to the representation.
 func storedHeader(h http.Header) http.Header {
-	out := h.Clone()
+	out := maps.Clone(h)
 	endToEnd(out)
 	remove(out, theCredentials)
 	remove(out, thisTimes)
