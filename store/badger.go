@@ -15,11 +15,11 @@ import (
 //
 //	m URL ACCEPT VIEW → record of the view (see record)
 //	b URL ACCEPT VIEW → its body
-//	v                 → the version of all this, recordVersion
+//	v                 → the version of all this: recordVersion, layoutVersion
 //
 //	URL     16 bytes, digest of Host, Path, Query and Version
 //	ACCEPT   8 bytes, digest of Accept
-//	VIEW    32 bytes, Representation.Body
+//	VIEW     8 bytes, the first of Representation.Body
 //
 // Scanning the prefix m URL ACCEPT finds the views of a key, m URL those of a URL
 // under every Accept. Records and bodies lie in the value log, so that the LSM tree,
@@ -28,7 +28,8 @@ import (
 //
 // Digests are the first bytes of a SHA-256 over the fields, each preceded by its
 // length, so that no two lists of fields give the same bytes to hash. The record
-// has the fields once more: a collision is a miss.
+// has the fields once more, and the body its whole digest: a collision is a miss. Keys are
+// short since with a million views they are most of what Badger has in memory.
 //
 // Both entries carry Badger's TTL. Touch renews that of the record, and that of
 // the body, for which the body must be rewritten, once half of it has passed. A
@@ -40,8 +41,11 @@ const (
 	nobodysKey = 'x' // see flush
 	urlSize    = 16
 	acceptLen  = 8
-	keySize    = 1 + urlSize + acceptLen + len(Digest{})
-	scanSize   = keySize - len(Digest{}) // of the prefix that the views of a key share
+	viewSize   = 8
+	scanSize   = 1 + urlSize + acceptLen // of the prefix that the views of a key share
+	keySize    = scanSize + viewSize
+
+	layoutVersion = 1 // of the keys
 
 	// maxScanned is how many records of a URL Siblings looks at: a client may have one
 	// URL stored under any number of Accepts.
@@ -101,7 +105,8 @@ func (b *Badger) Lookup(k Key) []Representation {
 		return reps
 	}
 	moment := b.hot.moment()
-	at := spotIn(keyOf(recordKey, k, Digest{}))
+	key := keyOf(recordKey, k, Digest{})
+	at := spotIn(key)
 	unwritten := b.outbox.of(at.views) // first: what is not in there any more is seen in the database
 	var views []view
 	b.read("lookup", func() error {
@@ -112,10 +117,22 @@ func (b *Badger) Lookup(k Key) []Representation {
 	})
 	own := func(field string) bool { return field[:acceptLen] == at.field[:acceptLen] }
 	reps := representations(withUnwritten(views, unwritten, own))
-	if len(unwritten) == 0 && len(reps) > 0 {
+	if len(unwritten) == 0 && b.lately(key, reps) {
 		b.hot.keep(k, reps, firstGone(views), moment)
 	}
 	return reps
+}
+
+// lately reports whether one of the views with keys like this was used not long ago.
+func (b *Badger) lately(key [keySize]byte, reps []Representation) bool {
+	since := seconds(b.now().Add(-hotWithin))
+	for i := range reps {
+		copy(key[scanSize:], reps[i].Body[:])
+		if b.index.usage(viewID(key[:])).used >= since {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *Badger) Siblings(k Key) []Sibling {
@@ -149,7 +166,7 @@ func (b *Badger) Body(k Key, r *Representation) (body []byte, ok bool) {
 	var until uint64
 	b.read("body", func() error {
 		return b.db.View(func(txn *badger.Txn) (err error) {
-			body, until, err = b.body(txn, key, r.Encoding)
+			body, until, err = b.body(txn, key, r.Body, r.Encoding)
 			ok = body != nil
 			return err
 		})

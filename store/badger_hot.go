@@ -13,6 +13,9 @@ const (
 	hotBytes = 32 << 20
 	// hotBody is the longest body in it.
 	hotBody = 1 << 20
+	// hotWithin is how long ago a view must have been used, at most, to be kept when it is
+	// used again: who reads everything once does not fill memory with it.
+	hotWithin = 10 * time.Second
 )
 
 // A hotSet has in memory what was read of the database a moment ago: the views of a key,

@@ -24,6 +24,25 @@ func TestHotIsKept(t *testing.T) {
 	wantViews(t, s, aKey, "body")
 }
 
+// What is read now and then is not kept.
+func TestHotIsReadOften(t *testing.T) {
+	c := newClock()
+	s := openBadgerWith(t, t.TempDir(), BadgerOptions{TTL: time.Hour}, c.now, freeOn)
+	put(s, aKey, "body", noon)
+	s.outbox.settle()
+	for i := range 3 {
+		c.set(time.Duration(i+1) * time.Minute)
+		wantViews(t, s, aKey, "body")
+		if _, ok := s.hot.views(aKey); ok {
+			t.Fatal("it was kept")
+		}
+	}
+	wantViews(t, s, aKey, "body")
+	if _, ok := s.hot.views(aKey); !ok {
+		t.Error("it was not kept when it was read twice")
+	}
+}
+
 // Reading what is hot is use all the same.
 func TestHotIsUsed(t *testing.T) {
 	c := newClock()

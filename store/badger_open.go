@@ -153,7 +153,7 @@ const openSpace = 16 << 20
 
 // checkVersion empties a database of another version.
 func checkVersion(db *badger.DB) error {
-	key, own := []byte{versionKey}, []byte{recordVersion}
+	key, own := []byte{versionKey}, []byte{recordVersion, layoutVersion}
 	same, empty := false, false
 	if err := db.View(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{AllVersions: true})
@@ -185,12 +185,16 @@ func checkVersion(db *badger.DB) error {
 // memTableSize is how much Badger collects before it makes a table of it.
 const memTableSize = 1 << 20
 
+// tableFile is the size of a table, bytes. Compaction takes twice that of memory for each
+// that it makes, and makes several at once.
+const tableFile = 1 << 20
+
 // badgerOptions are for a cache of up to a million entries of 1 to 100 KB. With
 // its defaults Badger takes gigabytes of memory and never gives disk back: space
 // in the value log is only found to be free when tables are compacted, and with
 // large tables and small entries they hardly ever are.
 func badgerOptions(dir string, l limits) badger.Options {
-	return badger.DefaultOptions(dir).
+	o := badger.DefaultOptions(dir).
 		WithSyncWrites(false). // a cache may lose its tail
 		WithNumVersionsToKeep(1).
 		WithDetectConflicts(false).
@@ -202,8 +206,11 @@ func badgerOptions(dir string, l limits) badger.Options {
 		WithNumLevelZeroTables(2).
 		WithNumLevelZeroTablesStall(6).
 		WithNumCompactors(2).
+		WithBaseTableSize(tableFile).
 		WithValueThreshold(128).
 		WithValueLogFileSize(l.file).
 		WithChecksumVerificationMode(options.OnTableRead). // a damaged table would stay for good
 		WithMetricsEnabled(false)
+	o.TableSizeMultiplier = 1 // tables of all levels have this size
+	return o
 }

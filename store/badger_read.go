@@ -59,7 +59,7 @@ func (b *Badger) record(txn *badger.Txn, k Key, d Digest) (*record, int64, error
 		return nil, 0, err
 	}
 	rec := new(record)
-	if found, err := b.decode(item, rec); !found || rec.key != k {
+	if found, err := b.decode(item, rec); !found || rec.key != k || rec.rep.Body != d {
 		return nil, 0, err
 	}
 	return rec, item.ValueSize(), nil
@@ -84,10 +84,9 @@ func (b *Badger) decode(item *badger.Item, rec *record) (bool, error) {
 	return keyOf(recordKey, rec.key, rec.rep.Body) == [keySize]byte(item.Key()), nil
 }
 
-// body reads the body of the view whose record is at key, and when it expires; nil if there
-// is none in that encoding.
-func (b *Badger) body(txn *badger.Txn, key [keySize]byte, encoding string) (body []byte, until uint64, err error) {
-	d := Digest(key[scanSize:])
+// body reads the body of the view d whose record is at key, and when it expires; nil if
+// there is none in that encoding.
+func (b *Badger) body(txn *badger.Txn, key [keySize]byte, d Digest, encoding string) (body []byte, until uint64, err error) {
 	key = bodyOf(key)
 	item, err := txn.Get(key[:])
 	if errors.Is(err, badger.ErrKeyNotFound) {

@@ -108,7 +108,7 @@ func (b *Badger) touch(c *change, w *write) error {
 	}
 	rec.rep.Encoding, rec.written, rec.length = old.rep.Encoding, old.written, old.length // the body's, which stays
 	if b.ttl > 0 && c.now.Sub(old.written) > b.ttl/2 {
-		body, _, err := b.body(c.txn, recordOf(w.at), old.rep.Encoding)
+		body, _, err := b.body(c.txn, recordOf(w.at), w.digest, old.rep.Encoding)
 		if err != nil || body == nil {
 			return err
 		}
