@@ -17,7 +17,8 @@ import (
 const leastOfTheDoor = 0.60
 
 // runFreshHit compares stored answers that are served without asking GitHub with the
-// same bytes from a bare door, in turns.
+// same bytes from a bare door, in turns: how many there are in a second, and how much
+// processor time each takes, the client's part included.
 func runFreshHit(ctx context.Context, e environment, args []string) error {
 	flags := flag.NewFlagSet("fresh-hit", flag.ContinueOnError)
 	clients := flags.Int("clients", 64, "connections")
@@ -36,20 +37,23 @@ func runFreshHit(ctx context.Context, e environment, args []string) error {
 	}
 	defer w.stop()
 	fmt.Fprintf(e.stdout, "fresh-hit: %d connections of HTTP/1.1, %s, %d rounds of %v each\n\n", *clients, *backend, *rounds, *lasts)
-	fmt.Fprintf(e.stdout, "%8s  %-22s%14s%14s%9s  %s\n", "bytes", "kept, taken", "bare door/s", "octopool/s", "ratio", "lowest and highest")
+	fmt.Fprintf(e.stdout, "%8s  %-14s%13s%13s%8s  %-20s%11s%11s%8s\n",
+		"bytes", "kept, taken", "bare door/s", "octopool/s", "ratio", "lowest and highest", "door's CPU", "octopool's", "ratio")
 	missed := false
 	for _, c := range hits() {
 		w.github.Intercept(c.intercept)
-		var ratios, doors, ours []float64
+		var ratios, doors, ours, doorsWork, ourWork, works []float64
 		err := w.compare(ctx, c, *clients, *rounds, *lasts, func(bare, octopool load) {
 			doors, ours = append(doors, bare.perSecond()), append(ours, octopool.perSecond())
 			ratios = append(ratios, octopool.perSecond()/bare.perSecond())
+			doorsWork, ourWork = append(doorsWork, bare.work()*1e6), append(ourWork, octopool.work()*1e6)
+			works = append(works, bare.work()/octopool.work())
 		})
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(e.stdout, "%8d  %-22s%14.0f%14.0f%8.0f%%  %.0f%% to %.0f%%\n", c.size, c.about, median(doors), median(ours),
-			100*median(ratios), 100*slices.Min(ratios), 100*slices.Max(ratios))
+		fmt.Fprintf(e.stdout, "%8d  %-14s%13.0f%13.0f%7.0f%%  %-20s%8.0f µs%8.0f µs%7.0f%%\n", c.size, c.about, median(doors), median(ours), 100*median(ratios),
+			fmt.Sprintf("%.0f%% to %.0f%%", 100*slices.Min(ratios), 100*slices.Max(ratios)), median(doorsWork), median(ourWork), 100*median(works))
 		missed = missed || c.target && median(ratios) < leastOfTheDoor
 	}
 	if missed {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -119,11 +120,23 @@ func (w *wire) ask() (status, length int, err error) {
 type load struct {
 	requests int
 	took     time.Duration
+	worked   time.Duration   // processor time of this process, clients included
 	each     []time.Duration // sorted; of every request
 }
 
 func (l load) perSecond() float64    { return float64(l.requests) / l.took.Seconds() }
+func (l load) work() float64         { return l.worked.Seconds() / float64(l.requests) }
 func (l load) median() time.Duration { return l.each[len(l.each)/2] }
+
+// processorTime is what this process has had of the processors so far. It says more than
+// the clock on a machine that does other things as well.
+func processorTime() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
 
 // drive lets all wires ask, each again as soon as it has its answer, for a while. They
 // begin spread over a time: who begins together would go on together, and wait for each
@@ -132,7 +145,7 @@ func drive(wires []*wire, spread, lasts time.Duration, status int) (load, error)
 	var all sync.WaitGroup
 	errs := make([]error, len(wires))
 	each := make([][]time.Duration, len(wires))
-	begin := time.Now()
+	begin, worked := time.Now(), processorTime()
 	for i, w := range wires {
 		all.Go(func() {
 			time.Sleep(spread * time.Duration(i) / time.Duration(len(wires)))
@@ -152,7 +165,7 @@ func drive(wires []*wire, spread, lasts time.Duration, status int) (load, error)
 		})
 	}
 	all.Wait()
-	l := load{took: time.Since(begin), each: slices.Concat(each...)}
+	l := load{took: time.Since(begin), worked: processorTime() - worked, each: slices.Concat(each...)}
 	l.requests = len(l.each)
 	slices.Sort(l.each)
 	return l, errors.Join(errs...)
