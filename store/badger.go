@@ -136,6 +136,10 @@ func (b *Badger) lately(key [keySize]byte, reps []Representation) bool {
 }
 
 func (b *Badger) Siblings(k Key) []Sibling {
+	if b.hot.isAlone(k) {
+		return nil
+	}
+	moment := b.hot.moment()
 	key := keyOf(recordKey, k, Digest{})
 	at := spotIn(key)
 	unwritten := b.outbox.of(at.views)
@@ -150,7 +154,11 @@ func (b *Badger) Siblings(k Key) []Sibling {
 	})
 	views = slices.DeleteFunc(views, func(v view) bool { return v.key.url() != k.url() })
 	others := func(field string) bool { return field[:acceptLen] != at.field[:acceptLen] }
-	return siblings(withUnwritten(views, unwritten, others))
+	found := siblings(withUnwritten(views, unwritten, others))
+	if len(unwritten) == 0 && len(found) == 0 {
+		b.hot.keepAlone(k, moment)
+	}
+	return found
 }
 
 func (b *Badger) Body(k Key, r *Representation) (body []byte, ok bool) {

@@ -27,8 +27,9 @@ const (
 type hotSet struct {
 	mu         sync.Mutex // guards everything below
 	young, old map[Key]*warm
-	bytes      int64  // of young
-	writes     uint64 // how often something was forgotten
+	alone      map[Key]string // the one Accept under which a URL is stored, by its key without one
+	bytes      int64          // of young
+	writes     uint64         // how often something was forgotten
 	closed     bool
 }
 
@@ -108,6 +109,29 @@ func (h *hotSet) keepBody(k Key, b warmBody, moment uint64) {
 	h.put(k, &warm{views: w.views, until: w.until, bodies: append(others, b)}, int64(len(b.bytes)))
 }
 
+// isAlone reports whether it is known that nothing is stored for a key's URL under other
+// Accepts.
+func (h *hotSet) isAlone(k Key) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	accept, ok := h.alone[k.url()]
+	return ok && accept == k.Accept
+}
+
+// keepAlone takes down that nothing was found there, after the moment. Only of what is hot
+// otherwise it does.
+func (h *hotSet) keepAlone(k Key, moment uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.young[k] == nil || h.writes != moment {
+		return
+	}
+	if h.alone == nil {
+		h.alone = make(map[Key]string)
+	}
+	h.alone[k.url()] = k.Accept
+}
+
 // forget is for when the views of a key are not what they were.
 func (h *hotSet) forget(k Key) {
 	h.mu.Lock()
@@ -115,6 +139,7 @@ func (h *hotSet) forget(k Key) {
 	h.writes++
 	delete(h.young, k)
 	delete(h.old, k)
+	delete(h.alone, k.url())
 }
 
 // clear is for when some views of any key are not there any more.
@@ -122,7 +147,7 @@ func (h *hotSet) clear() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.writes++
-	h.young, h.old, h.bytes = nil, nil, 0
+	h.young, h.old, h.alone, h.bytes = nil, nil, nil, 0
 }
 
 func (h *hotSet) close() {
@@ -152,7 +177,7 @@ func (h *hotSet) find(k Key) *warm {
 // are enough young ones. It is called with mu held.
 func (h *hotSet) put(k Key, w *warm, more int64) {
 	if h.young == nil || h.bytes+more > hotBytes/2 {
-		h.young, h.old, h.bytes = make(map[Key]*warm), h.young, 0
+		h.young, h.old, h.alone, h.bytes = make(map[Key]*warm), h.young, nil, 0
 		delete(h.old, k)
 		more = w.size()
 	}

@@ -117,6 +117,42 @@ func TestHotShowsWrites(t *testing.T) {
 	readers.Wait()
 }
 
+// What has no siblings is not looked for again until something is written that may be one.
+func TestHotHasSiblings(t *testing.T) {
+	s := openBadger(t, t.TempDir())
+	other := aKey
+	other.Accept += "; other"
+	put(s, aKey, "body", noon)
+	s.outbox.settle()
+	s.Siblings(aKey)
+	if s.hot.isAlone(aKey) {
+		t.Error("what is not hot was kept")
+	}
+	wantViews(t, s, aKey, "body")
+	if found := s.Siblings(aKey); len(found) != 0 || !s.hot.isAlone(aKey) {
+		t.Errorf("%d siblings, and that was not kept", len(found))
+	}
+	before := s.hot.moment()
+	put(s, other, "body", noon)
+	if found := s.Siblings(aKey); len(found) != 1 {
+		t.Errorf("%d siblings after one was put", len(found))
+	}
+	s.outbox.settle()
+	s.hot.keepAlone(aKey, before)
+	if found := s.Siblings(aKey); len(found) != 1 {
+		t.Errorf("%d siblings when it is stored", len(found))
+	}
+	s.Drop(other, answer("body", noon).Body)
+	s.outbox.settle()
+	wantViews(t, s, aKey, "body")
+	if found := s.Siblings(aKey); len(found) != 0 || s.hot.isAlone(other) {
+		t.Errorf("%d siblings after it was dropped", len(found))
+	}
+	if found := s.Siblings(other); len(found) != 1 {
+		t.Errorf("the dropped one has %d siblings", len(found))
+	}
+}
+
 // What is deleted from the database is not served any more, nor is anything of a closed one.
 func TestHotIsDropped(t *testing.T) {
 	s := openBadger(t, t.TempDir())
