@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,11 +39,13 @@ func (h *house) controls() http.Handler {
 
 func (h *house) verbs() map[string]verb {
 	seen := 0 // how much of GitHub's log the session has been shown; sessions ask one thing at a time
+	var last []githubtest.Seen
 	news := func() []githubtest.Seen {
 		all := h.seen()
 		fresh := slices.Clone(all[seen:])
 		seen = len(all)
-		return slices.DeleteFunc(fresh, func(one githubtest.Seen) bool { return isPools(one.Header) })
+		last = slices.DeleteFunc(fresh, func(one githubtest.Seen) bool { return isPools(one.Header) })
+		return last
 	}
 	silent := func(do func(words []string) error) verb {
 		return func(_ *http.Request, words []string) (string, error) { return "", do(words) }
@@ -53,6 +56,15 @@ func (h *house) verbs() map[string]verb {
 			var b strings.Builder
 			for _, one := range news() {
 				fmt.Fprintln(&b, told(one))
+			}
+			return b.String(), nil
+		},
+		// By which form of Authorization each host was spoken to, in what was last shown.
+		"github/authorized": func(*http.Request, []string) (string, error) {
+			var b strings.Builder
+			for _, one := range last {
+				scheme, _, _ := strings.Cut(one.Header.Get("Authorization"), " ")
+				fmt.Fprintf(&b, "%s %s: %s, %s\n", one.Method, one.Host, cmp.Or(scheme, "no Authorization"), one.Proto)
 			}
 			return b.String(), nil
 		},

@@ -19,6 +19,10 @@ func (s *Server) serveGitHost(w http.ResponseWriter, r *http.Request, rec *recor
 			s.serveGit(w, r, rec, segments[0], strings.TrimSuffix(segments[1], ".git"), service)
 			return
 		}
+		if lfs, is := strings.CutPrefix(segments[2], "info/lfs/"); is {
+			s.serveLFS(w, r, rec, segments[0]+"/"+strings.TrimSuffix(segments[1], ".git"), lfs)
+			return
+		}
 		if s.serveWeb(w, r, rec, segments[0]+"/"+segments[1], segments[2]) {
 			return
 		}

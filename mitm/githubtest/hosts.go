@@ -28,11 +28,14 @@ const (
 	hostCodeload = "codeload.github.com"
 	hostRaw      = "raw.githubusercontent.com"
 	hostAssets   = "release-assets.githubusercontent.com"
+
+	hostLFS        = "lfs.github.com"
+	hostLFSStorage = "github-cloud.githubusercontent.com"
 )
 
 // Hosts are the names that a server answers to as github.com, each with a certificate of its own.
 func Hosts() []string {
-	return []string{hostAPI, hostUploads, hostGit, hostGist, hostCodeload, hostRaw, hostAssets}
+	return []string{hostAPI, hostUploads, hostGit, hostGist, hostCodeload, hostRaw, hostAssets, hostLFS, hostLFSStorage}
 }
 
 // hostOf is the host a request names, in lower case and without a port.

@@ -197,6 +197,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveRaw(w, r, rec)
 	case hostAssets:
 		s.serveSignedAsset(w, r)
+	case hostLFS:
+		s.serveLFSVerify(w, r)
+	case hostLFSStorage:
+		s.serveLFSStorage(w, r)
 	}
 }
 

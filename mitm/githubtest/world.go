@@ -53,6 +53,7 @@ type repo struct {
 	deployments []*deployment
 	events      []object
 	git         gitState
+	lfs         lfsState
 }
 
 // An issue is an issue or, with pull set, a pull request.
