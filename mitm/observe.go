@@ -23,6 +23,7 @@ type record struct {
 	start   time.Time
 
 	client  string // who asked, once known
+	standIn bool   // nobody is known to ask: see policy.Caller.StandsIn
 	pool    string // the caller's, once known; "" for one who passes through
 	asked   policy.Request
 	answer  *exchange.Answer // nil when there was none
@@ -83,6 +84,9 @@ type awaited struct {
 	control *http.ResponseController
 	patient time.Time // the next bytes have until then to come
 }
+
+// begun reports whether anybody has read of it.
+func (b *awaited) begun() bool { return !b.patient.IsZero() }
 
 func (b *awaited) Read(p []byte) (int, error) {
 	extend(&b.patient, b.control.SetReadDeadline)

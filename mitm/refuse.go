@@ -235,6 +235,10 @@ func (p *Proxy) refuse(w *record, in *http.Request, err error) {
 	case w.asked.Kind == policy.KindGit: // git shows its user what is plain text, and nothing else
 		r.header.Set("Content-Type", "text/plain; charset=utf-8")
 		body = r.message + "\n"
+		if told := refusedPush(w.asked, in, r); told != nil {
+			r.status, body = http.StatusOK, string(told)
+			r.header.Set("Content-Type", "application/x-git-receive-pack-result")
+		}
 	}
 	if r.header.Get("X-Ratelimit-Limit") == "" && w.asked.Kind == policy.KindREST && w.pool != "" {
 		p.notSpent(w, r.header)

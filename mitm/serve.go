@@ -98,15 +98,22 @@ func (p *Proxy) answer(w *record, r *http.Request, enter func(*http.Request) (en
 	if asked, err = exchange.ReadDocument(asked, r); err != nil {
 		return err
 	}
+	if asked, err = readBatch(asked, r); err != nil {
+		return err
+	}
+	w.standIn = caller.StandsIn()
 	grant, err := p.authorize(r.Context(), rules, caller, asked)
 	if err != nil {
-		return err
+		return w.orChallenge(err)
 	}
 	a, err := p.exchange.Do(r.Context(), grant, r)
 	if err != nil {
-		return err
+		return w.orChallenge(err)
 	}
 	defer a.Body.Close()
+	if w.mayKnowMore(a.Status) {
+		return policy.ErrNoToken
+	}
 	in.base.rewrite(a.Header)
 	w.answer = a
 	return w.send(a)

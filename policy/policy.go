@@ -81,6 +81,7 @@ func New(rules Rules) (*Policy, error) {
 	case rules.Anonymous == "reject":
 	case isClient && byName[name] != nil:
 		p.anonymous = callerFor(byName[name])
+		p.anonymous.standsIn = true
 	case isClient:
 		return nil, fmt.Errorf("anonymous %q: there is no client %q", rules.Anonymous, name)
 	default:
@@ -123,9 +124,14 @@ type Caller struct {
 	client   *client // nil for those who pass through
 	name     string
 	presents Presentation
+	standsIn bool
 }
 
-func callerFor(c *client) Caller { return Caller{c, c.name, Pooled} }
+func callerFor(c *client) Caller { return Caller{client: c, name: c.name, presents: Pooled} }
+
+// StandsIn reports whether nobody was named, and this is the client of anonymous =
+// "client:NAME": whoever it is may have a token to come again with.
+func (c Caller) StandsIn() bool { return c.standsIn }
 
 // Client returns the registered name, or "anonymous" or "unregistered" for those
 // who pass through, or "" for the zero Caller.

@@ -53,7 +53,7 @@ type Request struct {
 	// Write reports whether the request may change something. REST: any method
 	// but GET, HEAD and OPTIONS. Git: a push, from its discovery on. Uploads:
 	// always. LFS: what is done to locks; whether a batch uploads or downloads
-	// stands in its body, which is not read here, so a batch counts as reading.
+	// stands in its body, so a batch counts as reading until Batch has read that.
 	// GraphQL: true, until a body has been read that says otherwise (see Carrying).
 	Write bool
 

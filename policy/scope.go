@@ -30,8 +30,7 @@ import (
 // allow /git/ref/heads%2Fmain, write /git/ref/**.
 //
 // git:write does not include git:read, and needs none: a push asks for nothing
-// but receive-pack. An LFS batch counts as reading whether it
-// uploads or downloads, so a push with LFS needs both. Archives through the
+// but receive-pack, and with LFS for a batch that uploads and for locks. Archives through the
 // API, /repos/OWNER/REPO/tarball, need a scope for that path and then git:read for
 // the host they redirect to. Gists are git:read gist/ID: no pattern but the plain
 // word gist reaches them, and that one reaches nothing else.

@@ -76,6 +76,7 @@ type Exchange struct {
 	validators validators
 	formulas   formulas
 	writes     writes
+	opened     opened
 	flights    flights
 	missing    *store.Memory // 404s, by whom they were told
 	queries    *store.Memory // results of GraphQL queries

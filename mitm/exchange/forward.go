@@ -16,8 +16,8 @@ import (
 const replayable = 1 << 20
 
 // forward sends what is not stored with a credential of the client's pool: writes,
-// GraphQL, git, LFS and files. Bodies stream both ways; only a small one of an API
-// request is held, to be sent again.
+// GraphQL, git, LFS and files. Bodies stream both ways; only a small one of an API request
+// or of a read is held, to be sent again.
 func (x *Exchange) forward(ctx context.Context, g policy.Grant, in *http.Request) (*Answer, error) {
 	body, err := bodyOf(g.Request(), in)
 	if err != nil {
@@ -42,6 +42,7 @@ func (x *Exchange) ask(ctx context.Context, g policy.Grant, out *http.Request, b
 	kind := g.Request().Kind
 	t := attempt{want: pool.WantOf(g)}
 	defer t.end()
+	t.want = x.opened.prefer(t.want, g.Request().Repo)
 	for {
 		lease, err := x.Pools.Lease(ctx, t.want)
 		if err != nil && t.aside == nil {
@@ -71,6 +72,7 @@ func (x *Exchange) ask(ctx context.Context, g policy.Grant, out *http.Request, b
 		case !b.once && t.again(resp, verdict, lease):
 			continue
 		}
+		x.opened.note(t.want, g.Request().Repo, lease.Credential(), resp.StatusCode)
 		a := passed(g, resp)
 		a.account(lease, verdict)
 		a.Spent += t.spent
@@ -168,8 +170,8 @@ type body struct {
 	once   bool  // streamed, so it can be sent only once
 }
 
-// bodyOf takes a client's body. Of API requests, a small one of known length is held. A
-// document that was granted is what is sent.
+// bodyOf takes a client's body. Of API requests and of what git reads with, a small one of
+// known length is held. A document that was granted is what is sent.
 func bodyOf(r policy.Request, in *http.Request) (body, error) {
 	if d := r.Document; d != nil {
 		return body{held: d.Body, length: int64(len(d.Body))}, nil
@@ -177,7 +179,8 @@ func bodyOf(r policy.Request, in *http.Request) (body, error) {
 	if in.Body == nil || in.Body == http.NoBody || in.ContentLength == 0 {
 		return body{}, nil
 	}
-	if r.Kind == policy.KindREST && in.ContentLength > 0 && in.ContentLength <= replayable {
+	mayRepeat := r.Kind == policy.KindREST || r.Kind == policy.KindLFS || r.Kind == policy.KindGit && !r.Write
+	if mayRepeat && in.ContentLength > 0 && in.ContentLength <= replayable {
 		held := make([]byte, in.ContentLength)
 		if _, err := io.ReadFull(in.Body, held); err != nil {
 			return body{}, &Truncated{err}

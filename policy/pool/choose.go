@@ -35,6 +35,9 @@ type Want struct {
 
 	// RateLimit is where a query's result will tell what it cost; nil when it will not.
 	RateLimit *policy.RateLimit
+	// Hidden is set when a 404 may be for want of a credential that sees what is asked for:
+	// the next one that covers the owner is to be asked.
+	Hidden bool
 
 	// Except are names of credentials that have been asked and do not see it.
 	Except []string
@@ -266,7 +269,7 @@ func (p *Pools) take(c *credential, s *slot, r *request, now time.Time) *Lease {
 	w := &r.want
 	l := &Lease{
 		pools: p, c: c, client: r.client, slot: s, auth: s.auth, principal: c.principal,
-		resource: w.Resource, owner: w.Owner, number: w.Number, sought: len(w.Except) > 0, beyond: c.reach(w, r.client) == beyond, rateLimit: w.RateLimit,
+		resource: w.Resource, owner: w.Owner, number: w.Number, hidden: w.Hidden, sought: len(w.Except) > 0, beyond: c.reach(w, r.client) == beyond, rateLimit: w.RateLimit,
 	}
 	c.principal.budget(w.Resource).reserve()
 	c.principal.enter(w, now)

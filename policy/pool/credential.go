@@ -82,7 +82,7 @@ func (c *credential) reach(w *Want, cl *client) reach {
 		return outside
 	case c.app == nil, w.Owner == "", c.account == "", strings.EqualFold(c.account, w.Owner):
 		return covers
-	case w.Write && w.Resource != "graphql":
+	case w.Write && w.Resource != "graphql", w.Hidden && len(w.Except) > 0: // who covers the owner was asked
 		return outside
 	}
 	return beyond

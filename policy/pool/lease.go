@@ -21,6 +21,7 @@ type Lease struct {
 	resource  string // "" when the request spends nothing
 	owner     string // whose it is about, as far as is known
 	number    string
+	hidden    bool // a 404 may be for want of a credential that sees it
 	sought    bool // others have been asked for it before, and did not see it
 	beyond    bool // owner is none of the credential's
 	recheck   bool // its answer says whether the credential is in service again
@@ -58,7 +59,7 @@ type Verdict struct {
 	Explains bool
 	// Elsewhere is true when another credential may have a better answer: something is not
 	// there, was named by a number or an id that does not tell whose it is, and the credential
-	// is for one account; or a query costs more than the credential has left. Ask again
+	// is for one account; or the want was Hidden; or a query costs more than the credential has left. Ask again
 	// with Want.Except; when nobody is left this is the answer.
 	Elsewhere bool
 	// NotCovered is set when the answer is a 404 for want of a credential of the
@@ -256,6 +257,8 @@ func (l *Lease) place(a answer, body []byte, v *Verdict) {
 		v.Elsewhere = foundNothing(body)
 	case notThere && l.beyond:
 		v.NotCovered = &NotCovered{l.c.Pool, l.owner}
+	case notThere && l.hidden:
+		v.Elsewhere = true
 	case notHere && l.owner == "" && l.number != "":
 		v.Elsewhere = l.c.app != nil
 	case a.status < http.StatusBadRequest && l.sought && l.owner == "" && l.number != "" && l.c.account != "":

@@ -15,7 +15,7 @@ func WantOf(g policy.Grant) Want {
 	w := Want{
 		GitHub: r.Origin.GitHub, Pool: g.Pool(), Client: g.Client(),
 		Owner: r.Owner, Number: r.Number(),
-		Resource: ResourceOf(r), Write: r.Write, Creates: creates(r),
+		Resource: ResourceOf(r), Write: r.Write, Creates: creates(r), Hidden: hidden(r),
 	}
 	switch {
 	case byApp(r):
@@ -27,6 +27,17 @@ func WantOf(g policy.Grant) Want {
 		w.RateLimit = r.Document.RateLimit
 	}
 	return w
+}
+
+// hidden reports whether a 404 may be for want of a credential that sees what was asked
+// for: github.com answers so, where to nobody it would say 401. A push stays with its
+// author, whatever the answer.
+func hidden(r policy.Request) bool {
+	switch r.Kind {
+	case policy.KindGit, policy.KindLFS, policy.KindArchive:
+		return !r.Write
+	}
+	return false
 }
 
 // Identity reports whether a route speaks of the credential itself: its user, its
