@@ -38,6 +38,7 @@ type setup struct {
 	addr      string // of the proxy's listener
 	log       *safeBuffer
 	stop      func(context.Context) error // Shutdown, once; what Serve returned is checked
+	gitHome   string                      // see git_test.go
 }
 
 // A plan is what start makes a setup of. Options change it.

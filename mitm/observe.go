@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"octopool/mitm/exchange"
@@ -21,6 +22,8 @@ type record struct {
 	control *http.ResponseController
 	patient time.Time // the client has until then to take what was last written
 	start   time.Time
+	body    *awaited // the client's; nil when it sends none
+	http1   bool     // what comes after an unread body is no request
 
 	client  string // who asked, once known
 	standIn bool   // nobody is known to ask: see policy.Caller.StandsIn
@@ -38,7 +41,8 @@ func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *record {
 		// GitHub may answer before it has all of the body. HTTP/1.1 would take the rest
 		// of it from whoever sends it on, and so break that request and its answer off.
 		rec.control.EnableFullDuplex()
-		r.Body = &awaited{ReadCloser: r.Body, control: rec.control}
+		rec.body = &awaited{ReadCloser: r.Body, control: rec.control}
+		rec.http1, r.Body = r.ProtoMajor == 1, rec.body
 	}
 	return rec
 }
@@ -48,6 +52,9 @@ func (w *record) wrote() bool { return w.status != 0 }
 // WriteHeader notes the status.
 func (w *record) WriteHeader(status int) {
 	w.status = status
+	if w.http1 && !w.body.ended.Load() {
+		w.Header().Set("Connection", "close")
+	}
 	w.wait()
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -82,21 +89,40 @@ func extend(deadline *time.Time, set func(time.Time) error) {
 type awaited struct {
 	io.ReadCloser
 	control *http.ResponseController
-	patient time.Time // the next bytes have until then to come
+	patient time.Time   // the next bytes have until then to come
+	begun   atomic.Bool // somebody has read of it
+	ended   atomic.Bool // all of it was read
 }
 
-// begun reports whether anybody has read of it.
-func (b *awaited) begun() bool { return !b.patient.IsZero() }
-
+// Read is for one reader at a time.
 func (b *awaited) Read(p []byte) (int, error) {
+	b.begun.Store(true)
 	extend(&b.patient, b.control.SetReadDeadline)
 	n, err := b.ReadCloser.Read(p)
 	if err == io.EOF {
+		b.ended.Store(true)
 		// From here on the connection is read to see whether the client is still
 		// there, however long the answer takes.
 		b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
+}
+
+// How much of a body that nobody wants is read, and for how long, so that its connection can
+// be kept.
+const (
+	drained   = 256 << 10
+	drainTime = time.Second
+)
+
+// drain reads what nobody has begun to read.
+func (b *awaited) drain() {
+	if b.begun.Load() {
+		return
+	}
+	b.patient = time.Now().Add(stallTimeout) // but not so long
+	b.control.SetReadDeadline(time.Now().Add(drainTime))
+	io.Copy(io.Discard, b)
 }
 
 // outcome is how the request was answered, in the words of logs and metrics.

@@ -243,16 +243,11 @@ func (p *Proxy) refuse(w *record, in *http.Request, err error) {
 	if r.header.Get("X-Ratelimit-Limit") == "" && w.asked.Kind == policy.KindREST && w.pool != "" {
 		p.notSpent(w, r.header)
 	}
-	if in.ProtoMajor == 1 && (in.ContentLength < 0 || in.ContentLength > drained) {
-		r.header.Set("Connection", "close") // or the client would send its next request into the end
+	if w.body != nil && in.ProtoMajor == 1 && in.ContentLength >= 0 && in.ContentLength <= drained {
+		w.body.drain()
 	}
 	r.write(w, in.Method, body)
 }
-
-// drained is how much of a body that nobody has read net/http reads after the answer, so
-// that the connection can go on, bytes. It ends a connection with more, and says so only
-// where answers wait for bodies.
-const drained = 256 << 10
 
 // notSpent tells of the pool's budget on a refusal that is none of a rate limit. Tools
 // take any 403 with nothing remaining for one, so something is always left.

@@ -24,7 +24,7 @@ import (
 func refusedPush(asked policy.Request, in *http.Request, r refusal) []byte {
 	body, _ := in.Body.(*awaited)
 	if !asked.Write || in.Method != http.MethodPost || r.status == http.StatusUnauthorized ||
-		body == nil || body.begun() || in.Header.Get("Content-Encoding") != "" || in.ContentLength < 0 || in.ContentLength > pushBytes {
+		body == nil || body.begun.Load() || in.Header.Get("Content-Encoding") != "" || in.ContentLength < 0 || in.ContentLength > pushBytes {
 		return nil
 	}
 	p, err := readPush(body)

@@ -29,6 +29,7 @@ type octopool struct {
 	github      *githubtest.Server
 	credentials []*credential
 	clients     int
+	tunnels     bool // it does not intercept github.com
 
 	child  *exec.Cmd
 	logged chan struct{} // closed when all of its log was read
@@ -157,9 +158,10 @@ anonymous = "reject"
 host = "github.com"
 dial = %q
 ca_file = "github.pem"
+git = %t
 # A scaled hour has its minutes too often for limits by the minute.
 limits = { in_flight = 0, points_per_minute = 0, graphql_points_per_minute = 0, creations_per_minute = 0, creations_per_hour = 0 }
-`, o.github.Addr())
+`, o.github.Addr(), !o.tunnels)
 	for _, c := range o.credentials {
 		text, err := c.configure(o.dir)
 		if err != nil {

@@ -36,9 +36,10 @@ func benches() []bench {
 	return []bench{
 		{"ci-hour", "an hour of a CI fleet, replayed: points for each change seen, stale and corrupt answers", runHour},
 		{"fresh-hit", "throughput of stored answers, in per cent of a door with no exchange behind it", runFreshHit},
-		{"upload", "the memory that octopool has for a large file on its way up with gh", runUpload},
+		{"git", "clone and push of a huge pack: throughput in per cent of a plain tunnel's, and memory", runGit},
 		{"reload", "a steady load while the configuration is reloaded, half the time with a broken file", runReload},
 		{"revalidated", "what an answer that GitHub vouches for adds to GitHub's own time", runRevalidated},
+		{"upload", "the memory that octopool has for a large file on its way up with gh", runUpload},
 	}
 }
 

@@ -18,10 +18,10 @@ import (
 	"octopool/mitm/githubtest"
 )
 
-// mostGrowth is how much more memory an octopool may have for an asset of any size than for
+// mostUploadGrowth is how much more memory an octopool may have for an asset of any size than for
 // one of a megabyte. What lies in its buffers, and what its runtime has not yet given
 // back, does not depend on the size.
-const mostGrowth = 24 << 20
+const mostUploadGrowth = 24 << 20
 
 // runUpload sends a file with gh release upload through octopool and says how much memory
 // octopool had for it: of a megabyte first, then of the whole size, each in a process of
@@ -56,8 +56,8 @@ func runUpload(ctx context.Context, e environment, args []string) error {
 			u.size>>20, u.took.Seconds(), u.memory>>20, u.worked.Seconds())
 	}
 	growth := large.memory - small.memory
-	fmt.Fprintf(e.stdout, "what it had more for the larger: %.1f MiB (target: below %d)\n", float64(growth)/(1<<20), mostGrowth>>20)
-	if growth >= mostGrowth {
+	fmt.Fprintf(e.stdout, "what it had more for the larger: %.1f MiB (target: below %d)\n", float64(growth)/(1<<20), mostUploadGrowth>>20)
+	if growth >= mostUploadGrowth {
 		return errMissed
 	}
 	return nil
