@@ -1,7 +1,9 @@
 package mitm_test
 
 import (
+	"bufio"
 	"encoding/base64"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,16 +21,21 @@ import (
 // printed, where the test's folders have no names.
 func (s *setup) git(t *testing.T, args ...string) (string, error) {
 	t.Helper()
+	out, err := s.gitCommand(t, args...).CombinedOutput()
+	return strings.ReplaceAll(string(out), s.home(t), ""), err
+}
+
+func (s *setup) gitCommand(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
 	home := filepath.Join(s.home(t), "home")
-	cmd := exec.Command("git", args...)
+	cmd := exec.CommandContext(t.Context(), "git", args...)
 	cmd.Dir = s.home(t)
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
 		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.com",
 		"HTTPS_PROXY=http://" + s.addr, "GIT_SSL_CAINFO=" + filepath.Join(s.home(t), "ca.pem"),
 	}
-	out, err := cmd.CombinedOutput()
-	return strings.ReplaceAll(string(out), s.home(t), ""), err
+	return cmd
 }
 
 // home is the folder of one setup's git.
@@ -262,6 +269,47 @@ func TestRefusedBodyIsNoRequest(t *testing.T) {
 	}
 	if seen := s.gitSeen(); len(seen) > 0 {
 		t.Errorf("GitHub saw %v", seen)
+	}
+}
+
+// What the server says while it works is shown while it works.
+func TestProgressAsItComes(t *testing.T) {
+	for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
+		s := start(t)
+		shown := make(chan struct{})
+		s.github.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, "/git-receive-pack") {
+				return false
+			}
+			io.Copy(io.Discard, r.Body)
+			io.WriteString(w, pkt("\x02working\n"))
+			http.NewResponseController(w).Flush()
+			select {
+			case <-shown:
+			case <-r.Context().Done():
+			}
+			io.WriteString(w, pkt("\x01"+pkt("unpack ok\n")+pkt("ok refs/heads/new\n")+"0000")+"0000")
+			return true
+		})
+		s.mustGit(t, "init", "-q", "work")
+		s.mustGit(t, "-C", "work", "commit", "-q", "--allow-empty", "-m", "x")
+		cmd := s.gitCommand(t, "-C", "work", "-c", "http.version="+version, "push", gitURL(ciToken, "acme/api"), "HEAD:refs/heads/new")
+		stderr, err := cmd.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(stderr)
+		for lines.Scan() {
+			if strings.HasPrefix(lines.Text(), "remote: working") {
+				close(shown) // or GitHub waits for ever
+			}
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%s: %v", version, err)
+		}
 	}
 }
 

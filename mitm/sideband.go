@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"octopool/policy"
@@ -114,7 +115,7 @@ func isObjectID(s string) bool {
 
 // isRef reports whether s can stand in a report: a terminal shows it.
 func isRef(s string) bool {
-	return s != "" && len(s) <= 1024 && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f })
+	return s != "" && len(s) <= 1024 && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r == ' ' || unicode.IsControl(r) })
 }
 
 // refused is the answer to the push: the reason, which git shows behind "remote: ", and

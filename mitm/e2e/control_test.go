@@ -68,6 +68,24 @@ func (h *house) verbs() map[string]verb {
 			}
 			return b.String(), nil
 		},
+		// How bodies came to git's services.
+		"github/bodies": func(*http.Request, []string) (string, error) {
+			var b strings.Builder
+			for _, one := range last {
+				if one.Method == http.MethodPost {
+					service := one.Path[strings.LastIndex(one.Path, "/")+1:]
+					size := "small"
+					switch {
+					case one.BodyLength == 4:
+						size = "4 bytes"
+					case one.BodyLength > 1<<20:
+						size = "beyond http.postBuffer"
+					}
+					fmt.Fprintf(&b, "%s: %s, %s, %s\n", service, size, cmp.Or(one.Header.Get("Content-Encoding"), "plain"), one.Proto)
+				}
+			}
+			return b.String(), nil
+		},
 		// What that has cost.
 		"github/cost": func(*http.Request, []string) (string, error) {
 			requests, points := news(), 0
