@@ -15,7 +15,7 @@ import (
 // What a clone and a push through octopool must keep to.
 const (
 	leastOfTheTunnel = 0.70     // of the throughput that they have through a tunnel
-	mostGrowth       = 32 << 20 // bytes of memory, either way
+	mostSpread       = 32 << 20 // bytes of memory, either way
 )
 
 // runGit clones and pushes a huge pack with the real git, in turns through octopool and
@@ -67,8 +67,8 @@ func runGit(ctx context.Context, e environment, args []string) error {
 		if ratio < leastOfTheTunnel {
 			err = errors.Join(err, fmt.Errorf("%w: %s has at least %.0f%% of a tunnel's throughput", errMissed, what.name, 100*leastOfTheTunnel))
 		}
-		if memory.most-memory.least > mostGrowth {
-			err = errors.Join(err, fmt.Errorf("%w: %s within %d MiB of memory", errMissed, what.name, mostGrowth>>20))
+		if memory.most-memory.least > mostSpread {
+			err = errors.Join(err, fmt.Errorf("%w: %s within %d MiB of memory", errMissed, what.name, mostSpread>>20))
 		}
 	}
 	return err
