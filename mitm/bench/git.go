@@ -42,13 +42,14 @@ func runGit(ctx context.Context, e environment, args []string) error {
 	}
 	defer w.stop()
 	fmt.Fprintf(e.stdout, "git: %d MiB of random bytes, %s, %d rounds\n\n", *size, *version, *rounds)
-	fmt.Fprintf(e.stdout, "%-6s%14s%16s%8s  %s\n", "", "tunnel MiB/s", "octopool MiB/s", "ratio", "octopool's memory, from and to")
+	fmt.Fprintf(e.stdout, "%-6s%14s%16s%8s  %-22s  %s\n", "", "tunnel MiB/s", "octopool MiB/s", "ratio", "processor s/GiB", "octopool's memory, from and to")
 	for _, what := range []struct {
 		name string
 		do   func(context.Context, *octopool) (time.Duration, error)
 	}{{"clone", w.clone}, {"push", w.push}} {
 		var tunnels, ours []float64
 		var memory span
+		worked := map[*octopool]time.Duration{w.tunnel: -w.tunnel.working(), w.octopool: -w.octopool.working()}
 		for range *rounds {
 			plain, err := what.do(ctx, w.tunnel)
 			if err != nil {
@@ -63,7 +64,11 @@ func runGit(ctx context.Context, e environment, args []string) error {
 			tunnels, ours = append(tunnels, float64(*size)/plain.Seconds()), append(ours, float64(*size)/through.Seconds())
 		}
 		ratio := median(ours) / median(tunnels)
-		fmt.Fprintf(e.stdout, "%-6s%14.0f%16.0f%7.0f%%  %.0f MiB, %.0f MiB\n", what.name, median(tunnels), median(ours), 100*ratio, memory.least/(1<<20), memory.most/(1<<20))
+		each := func(o *octopool) float64 {
+			return (worked[o] + o.working()).Seconds() / float64(*rounds) * 1024 / float64(*size)
+		}
+		fmt.Fprintf(e.stdout, "%-6s%14.0f%16.0f%7.0f%%  tunnel %.1f, octopool %.1f  %.0f MiB, %.0f MiB\n", what.name, median(tunnels), median(ours), 100*ratio,
+			each(w.tunnel), each(w.octopool), memory.least/(1<<20), memory.most/(1<<20))
 		if ratio < leastOfTheTunnel {
 			err = errors.Join(err, fmt.Errorf("%w: %s has at least %.0f%% of a tunnel's throughput", errMissed, what.name, 100*leastOfTheTunnel))
 		}

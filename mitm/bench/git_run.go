@@ -168,3 +168,17 @@ func residentMemory(pid int) (int64, error) {
 	pages, err := strconv.ParseInt(words[1], 10, 64)
 	return pages * int64(os.Getpagesize()), err
 }
+
+// working is the processor time that an octopool has had so far, as proc(5) says: in
+// hundredths of a second, after its name, which has no spaces. It is 0 where that cannot be
+// read.
+func (o *octopool) working() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", o.child.Process.Pid))
+	words := strings.Fields(string(text))
+	if err != nil || len(words) < 15 {
+		return 0
+	}
+	user, _ := strconv.Atoi(words[13])
+	system, _ := strconv.Atoi(words[14])
+	return time.Duration(user+system) * time.Second / 100
+}
