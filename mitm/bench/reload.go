@@ -141,6 +141,7 @@ func (r *reloading) configuration(n int) string {
 proxy.listen = "127.0.0.1:0"
 admin.listen = %q
 log.level = %q
+cache.backend = "memory"
 pool.max_wait = "%ds"
 policy.anonymous = "reject"
 [[github]]
