@@ -120,7 +120,9 @@ func TestReloadRefused(t *testing.T) {
 // An allowance is what the configuration says now, of what was spent before.
 func TestReloadKeepsWhatAClientHasSpent(t *testing.T) {
 	w := newWorld(t, named("a")...)
-	allow := func(points int) { w.reload(Config{Credentials: pats("a"), Clients: []Client{{Name: "ci", PointsPerHour: points}}}) }
+	allow := func(points int) {
+		w.reload(Config{Credentials: pats("a"), Clients: []Client{{Name: "ci", PointsPerHour: points}}})
+	}
 	ci := func(w *Want) { w.Client = "ci" }
 	allow(3)
 	for n := range 3 {
