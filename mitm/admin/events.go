@@ -16,15 +16,16 @@ func (c Config) history(w http.ResponseWriter, r *http.Request) {
 }
 
 // How often who looks on is told how octopool is, how long one may take to take it, and how
-// many may look on at once.
+// many may look on at once. After eventLife one has to ask anew: the token may be another.
 const (
+	eventLife     = 10 * time.Minute
 	eventEvery    = 2 * time.Second
 	eventPatience = 10 * time.Second
 	mostOnlookers = 32
 )
 
 // events tells the status every two seconds, as server-sent events called "status", until the
-// reader leaves, its session ends ("ended" is the last event then) or the listener closes.
+// reader leaves, ten minutes are over, its session ends ("ended" is the last event then) or the listener closes.
 func (c Config) events(w http.ResponseWriter, r *http.Request) {
 	select {
 	case c.onlookers <- struct{}{}:
@@ -40,6 +41,8 @@ func (c Config) events(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	tick := time.NewTicker(eventEvery)
 	defer tick.Stop()
+	over := time.NewTimer(eventLife)
+	defer over.Stop()
 	for {
 		event := []byte("event: ended\ndata: {}\n\n")
 		allowed := c.allows(r)
@@ -52,6 +55,8 @@ func (c Config) events(w http.ResponseWriter, r *http.Request) {
 		}
 		select {
 		case <-tick.C:
+		case <-over.C:
+			return
 		case <-r.Context().Done():
 			return
 		}

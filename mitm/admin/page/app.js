@@ -73,16 +73,21 @@ function measure(status) {
 
 // ---- the stream of events, and what to do without it
 
-let stream = null, retry = null;
+let stream = null, retry = null, listening = 0;
 
 function listen() {
   clearTimeout(retry);
   stream?.close();
+  listening = Date.now();
   stream = new EventSource("api/events");
   stream.addEventListener("status", (event) => gotStatus(JSON.parse(event.data)));
   stream.addEventListener("ended", ended);
   stream.addEventListener("error", () => {
     stream.close();
+    if (Date.now() - listening > 30000) { // octopool ends each stream some time
+      listen();
+      return;
+    }
     ask("api/status").then(gotStatus).then(() => showLive("slow", "Every 10 s"), silence); // 503: too many look on
     retry = setTimeout(listen, lost ? 3000 : 10000);
   });

@@ -1,7 +1,7 @@
 // What needs somebody now: what has run out or is about to, what is broken, who is refused.
 
 import { byId, el, link, now, until } from "./dom.js";
-import { clientLink, clientName, count, plural, rate, span } from "./format.js";
+import { clientLink, clientName, count, dateTime, plural, rate, span } from "./format.js";
 import { budgets, clients, credentials } from "./model.js";
 
 const most = 10;
@@ -9,8 +9,18 @@ const most = 10;
 // needs are the things that need attention, the worst first. Each has a key that is the
 // same while it says the same, and words: texts and elements.
 export function needs(status, history) {
-  return [...pools(status), ...spent(status, history), ...down(status), ...allowances(status), ...refused(status, history)]
+  return [...configuration(status), ...pools(status), ...spent(status, history), ...down(status), ...allowances(status), ...refused(status, history)]
     .sort((a, b) => a.rank - b.rank);
+}
+
+// configuration says when octopool goes by an older file than there is.
+function configuration(status) {
+  const c = status.configuration;
+  if (c.current && c.restart.length === 0) return [];
+  if (c.current) {
+    return [{ rank: 6, level: "note", key: "restart " + c.restart, words: () => ["Changes of the configuration wait for a restart: " + c.restart.join("; ") + "."] }];
+  }
+  return [{ rank: 0, level: "bad", key: "configuration " + c.problems, words: () => [el("strong", {}, "The configuration"), " could not be read anew, and octopool goes on with the one of ", dateTime(c.loaded), ": " + c.problems.join("; ")] }];
 }
 
 function pools(status) {
