@@ -9,9 +9,20 @@ import (
 	"time"
 )
 
+// openCounted opens a store of which the index knows when everything was used.
+func openCounted(t *testing.T, now func() time.Time) *Badger {
+	s := openBadgerWith(t, t.TempDir(), BadgerOptions{TTL: time.Hour}, now, freeOn)
+	s.tidying.Lock()
+	defer s.tidying.Unlock()
+	if err := s.count(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // What is read all the time is not read of the database.
 func TestHotIsKept(t *testing.T) {
-	s := openBadger(t, t.TempDir())
+	s := openCounted(t, time.Now)
 	r := put(s, aKey, "body", noon)
 	s.outbox.settle()
 	wantViews(t, s, aKey, "body")
@@ -27,7 +38,7 @@ func TestHotIsKept(t *testing.T) {
 // What is read now and then is not kept.
 func TestHotIsReadOften(t *testing.T) {
 	c := newClock()
-	s := openBadgerWith(t, t.TempDir(), BadgerOptions{TTL: time.Hour}, c.now, freeOn)
+	s := openCounted(t, c.now)
 	put(s, aKey, "body", noon)
 	s.outbox.settle()
 	for i := range 3 {
@@ -46,7 +57,7 @@ func TestHotIsReadOften(t *testing.T) {
 // Reading what is hot is use all the same.
 func TestHotIsUsed(t *testing.T) {
 	c := newClock()
-	s := openBadgerWith(t, t.TempDir(), BadgerOptions{TTL: time.Hour}, c.now, freeOn)
+	s := openCounted(t, c.now)
 	r := put(s, aKey, "body", noon)
 	s.outbox.settle()
 	wantViews(t, s, aKey, "body")
@@ -83,7 +94,7 @@ func TestHotForgets(t *testing.T) {
 
 // Who has written reads it, whatever others read meanwhile.
 func TestHotShowsWrites(t *testing.T) {
-	s := openBadger(t, t.TempDir())
+	s := openCounted(t, time.Now)
 	done := make(chan struct{})
 	var readers sync.WaitGroup
 	for range 4 {
@@ -119,7 +130,7 @@ func TestHotShowsWrites(t *testing.T) {
 
 // What has no siblings is not looked for again until something is written that may be one.
 func TestHotHasSiblings(t *testing.T) {
-	s := openBadger(t, t.TempDir())
+	s := openCounted(t, time.Now)
 	other := aKey
 	other.Accept += "; other"
 	put(s, aKey, "body", noon)
@@ -155,7 +166,7 @@ func TestHotHasSiblings(t *testing.T) {
 
 // What is deleted from the database is not served any more, nor is anything of a closed one.
 func TestHotIsDropped(t *testing.T) {
-	s := openBadger(t, t.TempDir())
+	s := openCounted(t, time.Now)
 	for _, k := range []Key{aKey, {Path: "other"}} {
 		put(s, k, "body", noon)
 		s.outbox.settle()
