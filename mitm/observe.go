@@ -112,7 +112,7 @@ func (b *awaited) Read(p []byte) (int, error) {
 // be kept.
 const (
 	drained   = 256 << 10
-	drainTime = time.Second
+	drainTime = 5 * time.Second
 )
 
 // drain reads what nobody has begun to read.
@@ -120,9 +120,14 @@ func (b *awaited) drain() {
 	if b.begun.Load() {
 		return
 	}
-	b.patient = time.Now().Add(stallTimeout) // but not so long
-	b.control.SetReadDeadline(time.Now().Add(drainTime))
+	b.hurry()
 	io.Copy(io.Discard, b)
+}
+
+// hurry is for a body that is read for the client's sake only.
+func (b *awaited) hurry() {
+	b.patient = time.Now().Add(stallTimeout) // so that Read leaves the deadline alone
+	b.control.SetReadDeadline(time.Now().Add(drainTime))
 }
 
 // outcome is how the request was answered, in the words of logs and metrics.

@@ -28,11 +28,12 @@ func refusedPush(asked policy.Request, in *http.Request, r refusal) []byte {
 		body == nil || body.begun.Load() || in.Header.Get("Content-Encoding") != "" || in.ContentLength < 0 || in.ContentLength > pushBytes {
 		return nil
 	}
+	body.hurry()
 	p, err := readPush(body)
+	io.Copy(io.Discard, body) // or the client may be cut off while it sends
 	if err != nil {
 		return nil
 	}
-	io.Copy(io.Discard, body) // or the client may be cut off while it sends
 	return p.refused(r.message)
 }
 
