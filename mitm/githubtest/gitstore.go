@@ -90,14 +90,19 @@ func (s *Server) flush(r *repo) {
 	dir := s.gitDir(r)
 	if !r.git.made {
 		mustGit(nil, "init", "--quiet", "--bare", "--initial-branch=main", dir)
-		mustGit(nil, "-C", dir, "config", "http.receivepack", "true")
-		mustGit(nil, "-C", dir, "config", "uploadpack.allowFilter", "true")
-		mustGit(nil, "-C", dir, "config", "uploadpack.allowAnySHA1InWant", "true")
+		s.configureGit(dir)
 		r.git.made = true
 	}
 	if r.git.pending.Len() > 0 {
 		mustGit(r.git.pending.Bytes(), "-C", dir, "fast-import", "--quiet")
 		r.git.pending.Reset()
+	}
+}
+
+// configureGit lets clients push, and fetch what they name.
+func (s *Server) configureGit(dir string) {
+	for _, name := range []string{"http.receivepack", "uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"} {
+		mustGit(nil, "-C", dir, "config", name, "true")
 	}
 }
 

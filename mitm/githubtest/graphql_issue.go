@@ -24,6 +24,9 @@ func (c *call) issueThing(r *repo, i *issue) thing {
 	if i.pull != nil {
 		t.kind = "PullRequest"
 		maps.Copy(t.fields, c.pullFields(r, i))
+		if m := i.pull.merged; m != nil {
+			maps.Copy(t.fields, c.mergeFields(r, m))
+		}
 	}
 	return t
 }
@@ -43,9 +46,10 @@ func (c *call) pullFields(r *repo, i *issue) fields {
 		"baseRepository": func(arguments) any { return c.repoThing(r) }, "isCrossRepository": is(false), "maintainerCanModify": is(false),
 		"additions": changed(func(all changes) any { return all.additions }), "deletions": changed(func(all changes) any { return all.deletions }),
 		"changedFiles": changed(func(all changes) any { return len(all.files) }), "mergeable": is("MERGEABLE"), "mergeStateStatus": is("CLEAN"), "merged": is(false),
-		"mergedAt": is(nil), "mergedBy": is(nil), "mergeCommit": is(nil), "potentialMergeCommit": is(nil), "reviewDecision": is(nil), "permalink": is(i.htmlURL(r)),
+		"mergedAt": is(nil), "mergedBy": is(nil), "mergeCommit": is(nil), "potentialMergeCommit": is(nil), "reviewDecision": is(i.pull.decision()), "permalink": is(i.htmlURL(r)),
 		"autoMergeRequest": is(nil), "isInMergeQueue": is(false), "isMergeQueueEnabled": is(false), "viewerCanEnableAutoMerge": is(false),
-		"reviews": none("PullRequestReview"), "latestReviews": none("PullRequestReview"), "reviewRequests": none("ReviewRequest"), "reviewThreads": none("PullRequestReviewThread"),
+		"reviews":       listed("PullRequestReview", func(arguments) []thing { return c.reviewThings(r, i) }),
+		"latestReviews": listed("PullRequestReview", func(arguments) []thing { return c.reviewThings(r, i) }), "reviewRequests": none("ReviewRequest"), "reviewThreads": none("PullRequestReviewThread"),
 		"closingIssuesReferences": none("Issue"), "headRef": is(nil),
 		"files": listed("PullRequestChangedFile", func(arguments) []thing {
 			var found []thing

@@ -12,6 +12,14 @@ func (c *call) mutation() thing {
 		"closePullRequest":  func(a arguments) any { return c.setState(a, "pullRequestId", "ClosePullRequestPayload", false) },
 		"addComment":        c.addCommentMutation,
 		"createPullRequest": c.createPullMutation,
+
+		"reopenPullRequest":             func(a arguments) any { return c.setState(a, "pullRequestId", "ReopenPullRequestPayload", true) },
+		"mergePullRequest":              c.mergePullMutation,
+		"addPullRequestReview":          c.addReviewMutation,
+		"markPullRequestReadyForReview": c.readyMutation,
+		"updatePullRequest":             c.updatePullMutation,
+		"createRepository":              c.createRepoMutation,
+
 		"addLabelsToLabelable": func(a arguments) any {
 			r, i, missing := c.subject(a.input().text("labelableId"))
 			if missing != nil {

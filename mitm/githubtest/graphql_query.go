@@ -166,7 +166,7 @@ func (c *call) accountThing(a *account) thing {
 		"id": is(a.nodeID()), "login": is(login), "name": is(name), "databaseId": is(a.id), "url": is(a.html()), "email": is(""),
 		"avatarUrl": is(fmt.Sprintf("https://avatars.githubusercontent.com/u/%d?v=4", a.id)), "createdAt": is(stamp(a.born)),
 		"resourcePath": is("/" + a.login), "viewerCanAdminister": is(a.login == c.viewer.login), "projectsV2": none("ProjectV2"), "projects": none("Project"),
-		"organizations": none("Organization"), "teams": none("Team"),
+		"organizations": none("Organization"), "teams": none("Team"), "gists": listed("Gist", c.gistThings),
 		"repositories": listed("Repository", func(args arguments) []thing {
 			var found []thing
 			for _, r := range c.s.order {

@@ -28,6 +28,7 @@ const (
 	hostCodeload = "codeload.github.com"
 	hostRaw      = "raw.githubusercontent.com"
 	hostAssets   = "release-assets.githubusercontent.com"
+	hostActions  = "pipelines.actions.githubusercontent.com"
 
 	hostLFS        = "lfs.github.com"
 	hostLFSStorage = "github-cloud.githubusercontent.com"
@@ -35,7 +36,7 @@ const (
 
 // Hosts are the names that a server answers to as github.com, each with a certificate of its own.
 func Hosts() []string {
-	return []string{hostAPI, hostUploads, hostGit, hostGist, hostCodeload, hostRaw, hostAssets, hostLFS, hostLFSStorage}
+	return []string{hostAPI, hostUploads, hostGit, hostGist, hostCodeload, hostRaw, hostAssets, hostActions, hostLFS, hostLFSStorage}
 }
 
 // hostOf is the host a request names, in lower case and without a port.

@@ -103,7 +103,9 @@ func (c *call) pulls(r *repo, rest []string) *answer {
 func (c *call) belowPull(r *repo, i *issue, name string) *answer {
 	base := fmt.Sprintf("%s/pulls/%d/%s", r.numericURL(), i.number, name)
 	switch name {
-	case "reviews", "comments":
+	case "reviews":
+		return page(c, i.pull.reviews, base, listOf(func(v *review) object { return v.view(r, i) }))
+	case "comments":
 		return ok([]any{})
 	case "requested_reviewers":
 		return ok(object{{"users", []any{}}, {"teams", []any{}}})

@@ -63,6 +63,8 @@ func (c *call) route() *answer {
 		return c.search(segments[1:])
 	case "teams":
 		return c.deprecatedTeam(segments[1:])
+	case "gists":
+		return c.gists(segments[1:])
 	case "notifications":
 		return c.notifications(segments[1:])
 	}
@@ -196,12 +198,14 @@ func (c *call) user(rest []string) *answer {
 	}
 	me := c.s.account(c.viewer.login)
 	switch {
+	case c.method == http.MethodPost && len(rest) == 1 && rest[0] == "repos":
+		return c.createRepoREST(me)
 	case c.method != http.MethodGet:
 	case len(rest) == 0:
 		return ok(me.profile()).since(me.born)
 	case len(rest) == 1 && rest[0] == "repos":
 		return c.repoList(apiURL+"/user/repos", func(r *repo) bool { return r.writes(c.viewer.login) })
-	case len(rest) == 1 && rest[0] == "orgs":
+	case len(rest) == 1 && (rest[0] == "orgs" || rest[0] == "keys"):
 		return ok([]any{})
 	}
 	return notFound()

@@ -249,7 +249,7 @@ func (c *call) changeRef(r *repo, name string) *answer {
 // or tree: the same for every credential and every media type (observed).
 func (c *call) contents(r *repo, rest []string) *answer {
 	if c.method != http.MethodGet {
-		return notFound()
+		return c.writeContents(r, rest)
 	}
 	path, revision := strings.Join(rest, "/"), c.r.URL.Query().Get("ref")
 	sha, found := c.s.sha(r, revision)

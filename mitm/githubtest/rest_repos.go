@@ -51,6 +51,10 @@ func (c *call) repository(r *repo, rest []string) *answer {
 		return c.releases(r, tail)
 	case "tarball", "zipball":
 		return c.archive(r, rest[0], tail)
+	case "actions":
+		return c.actions(r, tail)
+	case "forks":
+		return c.fork(r, tail)
 	case "events":
 		return c.repoEvents(r, tail)
 	}
@@ -93,6 +97,8 @@ func (c *call) repo(r *repo) *answer {
 		}
 		r.updated = c.s.tick()
 		return ok(r.full(c.viewer))
+	case http.MethodDelete:
+		return c.deleteRepo(r)
 	}
 	return notFound()
 }
@@ -109,7 +115,7 @@ func (c *call) labels(r *repo, rest []string) *answer {
 	}
 	l := r.label(strings.Join(rest, "/"))
 	if l == nil || c.method != http.MethodGet {
-		return notFound()
+		return c.changeLabel(r, l)
 	}
 	return ok(l.view(r)).since(r.created)
 }

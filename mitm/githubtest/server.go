@@ -201,6 +201,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveLFSVerify(w, r)
 	case hostLFSStorage:
 		s.serveLFSStorage(w, r)
+	case hostActions:
+		s.serveActions(w, r)
 	}
 }
 

@@ -277,8 +277,8 @@ func (s *Server) pullView(r *repo, i *issue, c *call, whole bool) object {
 	}
 	o = append(o, c.text(i.body)...)
 	o = append(o, object{
-		{"created_at", stamp(i.created)}, {"updated_at", stamp(i.updated)}, {"closed_at", stamp(i.closed)}, {"merged_at", nil},
-		{"merge_commit_sha", nil}, {"assignee", nil}, {"assignees", []any{}}, {"requested_reviewers", []any{}}, {"requested_teams", []any{}},
+		{"created_at", stamp(i.created)}, {"updated_at", stamp(i.updated)}, {"closed_at", stamp(i.closed)}, {"merged_at", i.pull.mergedAt()},
+		{"merge_commit_sha", i.pull.mergeSHA()}, {"assignee", nil}, {"assignees", []any{}}, {"requested_reviewers", []any{}}, {"requested_teams", []any{}},
 		{"labels", labelViews(r, i.labels)}, {"milestone", nil}, {"draft", i.pull.draft}, {"commits_url", u + "/commits"},
 		{"review_comments_url", u + "/comments"}, {"review_comment_url", r.url() + "/pulls/comments{/number}"},
 		{"comments_url", fmt.Sprintf("%s/issues/%d/comments", r.url(), i.number)}, {"statuses_url", r.url() + "/statuses/" + head},
@@ -289,7 +289,7 @@ func (s *Server) pullView(r *repo, i *issue, c *call, whole bool) object {
 	if whole {
 		changes := s.changes(r, i)
 		o = append(o, object{
-			{"merged", false}, {"mergeable", true}, {"rebaseable", true}, {"mergeable_state", "clean"}, {"merged_by", nil},
+			{"merged", i.pull.merged != nil}, {"mergeable", true}, {"rebaseable", true}, {"mergeable_state", "clean"}, {"merged_by", nil},
 			{"comments", len(i.comments)}, {"review_comments", 0}, {"maintainer_can_modify", false}, {"commits", len(s.pullCommits(r, i))},
 			{"additions", changes.additions}, {"deletions", changes.deletions}, {"changed_files", len(changes.files)},
 		}...)

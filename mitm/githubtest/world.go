@@ -17,6 +17,7 @@ type world struct {
 	renamed       map[string]*repo // former full names
 	byID          map[int]*repo
 	order         []*repo
+	gistsOf       []*gist // of all users
 	apps          []*App
 	installations []*Installation   // those that are still there
 	machines      map[string]bool   // principals that are Apps and installations, uninstalled ones too
@@ -52,6 +53,9 @@ type repo struct {
 	checks      []*checkRun
 	deployments []*deployment
 	events      []object
+	workflows   []*workflow
+	runs        []*workflowRun
+	secrets     []string // names
 	git         gitState
 	lfs         lfsState
 }
@@ -76,6 +80,8 @@ type issue struct {
 type pull struct {
 	head, base string
 	draft      bool
+	reviews    []*review
+	merged     *merge // nil: it is not
 }
 
 type comment struct {
