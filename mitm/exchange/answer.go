@@ -126,7 +126,10 @@ func (x *Exchange) conclude(g policy.Grant, in *http.Request, a *Answer) *Answer
 		a.notModified()
 		return a
 	}
-	if unreadable {
+	if a.indents(in) {
+		a.indent(x.MaxEntry)
+	}
+	if unreadable && a.encoding != "" {
 		a.decode()
 	}
 	if a.tag != "" {

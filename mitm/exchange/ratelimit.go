@@ -68,6 +68,9 @@ func (x *Exchange) rateLimit(ctx context.Context, g policy.Grant, in *http.Reque
 		Body:    io.NopCloser(bytes.NewReader(body)),
 		Outcome: Hit,
 	}
+	if a.indents(in) {
+		a.indent(x.MaxEntry)
+	}
 	core.Tell(a.Header, "core")
 	if in.Method == http.MethodHead {
 		a.Body = http.NoBody
