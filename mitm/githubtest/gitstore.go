@@ -2,6 +2,7 @@ package githubtest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 // test that never asks pays nothing.
 type gitState struct {
 	pending bytes.Buffer
+	ahead   map[string]bool // branches that pending has commits for
 	made    bool
 	refs    []ref // nil: ask git
 }
@@ -28,13 +30,16 @@ const committer = "Mona Lisa <mona@github.com>"
 func (g *gitState) commit(branch, from, message, path, content string) {
 	fmt.Fprintf(&g.pending, "commit %s\ncommitter %s 1767603600 +0000\ndata %d\n%s\n", branch, committer, len(message), message)
 	if from == branch {
-		from += "^0" // what it is on disk; a stream knows its own branches by name
+		from += "^0" // what it is on disk
 	}
-	if from != "" {
+	if from != "" && !g.ahead[branch] { // else it goes on where the stream has it
 		fmt.Fprintf(&g.pending, "from %s\n", from)
 	}
 	fmt.Fprintf(&g.pending, "M 100644 inline %s\ndata %d\n%s\n\n", path, len(content), content)
-	g.refs = nil
+	if g.ahead == nil {
+		g.ahead = map[string]bool{}
+	}
+	g.ahead[branch], g.refs = true, nil
 }
 
 func (g *gitState) reset(name, to string) {
@@ -59,7 +64,6 @@ func (s *Server) WriteFile(fullName, path, content string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.mustRepo(fullName)
-	s.flush(r) // so that main is there to come from
 	r.git.commit("refs/heads/main", "refs/heads/main", "Write "+path+"\n", path, content)
 	r.updated = s.tick()
 	s.flushIfRooted(r)
@@ -89,20 +93,27 @@ func (s *Server) flush(r *repo) {
 	}
 	dir := s.gitDir(r)
 	if !r.git.made {
-		mustGit(nil, "init", "--quiet", "--bare", "--initial-branch=main", dir)
-		s.configureGit(dir)
+		mustGit(nil, "init", "--quiet", "--bare", "--template=", "--initial-branch=main", dir)
+		configureGit(dir)
 		r.git.made = true
 	}
 	if r.git.pending.Len() > 0 {
 		mustGit(r.git.pending.Bytes(), "-C", dir, "fast-import", "--quiet")
 		r.git.pending.Reset()
+		r.git.ahead = nil
 	}
 }
 
 // configureGit lets clients push, and fetch what they name.
-func (s *Server) configureGit(dir string) {
-	for _, name := range []string{"http.receivepack", "uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"} {
-		mustGit(nil, "-C", dir, "config", name, "true")
+func configureGit(dir string) {
+	const lines = "[http]\n\treceivepack = true\n[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n"
+	config, err := os.OpenFile(filepath.Join(dir, "config"), os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = config.WriteString(lines)
+		err = errors.Join(err, config.Close())
+	}
+	if err != nil {
+		panic(fmt.Sprintf("githubtest: %v", err))
 	}
 }
 
@@ -140,6 +151,7 @@ func runGit(input []byte, args ...string) ([]byte, error) {
 
 var gitEnv = []string{
 	"HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "LC_ALL=C",
+	"GIT_AUTHOR_DATE=1767603600 +0000", "GIT_COMMITTER_DATE=1767603600 +0000", // so that object ids are the same in every run
 	"GIT_AUTHOR_NAME=Mona Lisa", "GIT_AUTHOR_EMAIL=mona@github.com",
 	"GIT_COMMITTER_NAME=Mona Lisa", "GIT_COMMITTER_EMAIL=mona@github.com",
 	"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",

@@ -82,7 +82,7 @@ func (c *call) fork(r *repo, rest []string) *answer {
 		c.s.flush(r)
 		mustGit(nil, "clone", "--quiet", "--bare", c.s.gitDir(r), c.s.gitDir(copied))
 		copied.git.made = true
-		c.s.configureGit(c.s.gitDir(copied))
+		configureGit(c.s.gitDir(copied))
 	}
 	return reply(http.StatusAccepted, copied.full(c.viewer))
 }

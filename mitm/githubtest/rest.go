@@ -220,6 +220,8 @@ func (c *call) users(rest []string) *answer {
 	case a == nil:
 	case len(rest) == 1:
 		return ok(a.profile()).since(a.born)
+	case len(rest) == 2 && rest[1] == "received_events":
+		return ok([]any{})
 	case len(rest) == 2 && rest[1] == "repos":
 		return c.repoList(fmt.Sprintf("%s/user/%d/repos", apiURL, a.id), func(r *repo) bool { return r.owner == a && !r.private })
 	}
