@@ -60,6 +60,12 @@ func (s *Server) AddApp(slug string) *App {
 	if err != nil {
 		panic(fmt.Sprintf("githubtest: %v", err))
 	}
+	return s.AddAppWithKey(slug, key)
+}
+
+// AddAppWithKey is AddApp with a key that is there already: making one takes longer than
+// most of what a test does with it.
+func (s *Server) AddAppWithKey(slug string, key *rsa.PrivateKey) *App {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, other := range s.apps {

@@ -30,7 +30,11 @@ func (c *call) search(rest []string) *answer {
 		for _, r := range c.reposFound(query) {
 			found = append(found, append(r.view(c.viewer), member{"score", 1.0}))
 		}
-	case "code", "commits", "users", "topics", "labels":
+	case "code":
+		found = c.codeFound(query)
+	case "commits":
+		found = c.commitsFound(query)
+	case "users", "topics", "labels":
 	default:
 		return notFound()
 	}
