@@ -1,0 +1,8 @@
+package conformance
+
+import "slices"
+
+// rows is the whole table.
+func rows() []row {
+	return slices.Concat(ghReads(), ghWrites(), gitRows(), curlRows(), wgetRows(), libraryRows())
+}
