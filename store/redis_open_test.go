@@ -237,7 +237,7 @@ func TestRedisSentinel(t *testing.T) {
 	master := startRedis(t)
 	port := freePort(t)
 	config := filepath.Join(t.TempDir(), "sentinel.conf")
-	if err := os.WriteFile(config, fmt.Appendf(nil, "port %s\nsentinel monitor mymaster %s %s 1\n", port, redisHost, master.port), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, "bind %s\nport %s\nsentinel monitor mymaster %s %s 1\n", redisHost, port, redisHost, master.port), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	sentinel := &redisServer{port: port, args: []string{config, "--sentinel"}}

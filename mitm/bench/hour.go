@@ -176,6 +176,8 @@ func (e *events) renew(ctx context.Context) error {
 	if err := e.restart(ctx); err != nil { // which is how the new ones are told
 		return err
 	}
+	e.asking.Lock() // nothing is under way with an old one, or a proxy that passes tokens on would be taken for a guesser
+	defer e.asking.Unlock()
 	for _, end := range revoke {
 		end()
 	}

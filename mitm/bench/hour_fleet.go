@@ -19,6 +19,8 @@ type fleet struct {
 	scale  float64 // how many times as fast as its own clock the hour goes
 	accept string  // what all clients ask for; "" for what each is used to
 
+	asking sync.RWMutex // held by requests, from when they have a token to their answer
+
 	mu      sync.Mutex // guards what follows
 	answers []answered
 	jobs    int
@@ -149,6 +151,8 @@ func (w *worker) ask(ctx context.Context, resource int) (status int, body digest
 	if err != nil {
 		return 0, digest{}, err
 	}
+	w.asking.RLock()
+	defer w.asking.RUnlock()
 	in.Header = bearer(w.target.token(w.client))
 	in.Header.Set("User-Agent", w.flavour.agent)
 	in.Header.Set("X-Github-Api-Version", "2022-11-28")
