@@ -1,4 +1,11 @@
 # Git LFS: octopool swaps the token of what is asked of github.com, and of nothing else.
+
+# calmly COMMAND…: without git-lfs's progress, which it shows when things take their time.
+calmly() {
+	"$@" >"$HOME/calmly.out" 2>&1 || { cat "$HOME/calmly.out" && return 1; }
+	tr '\r' '\n' <"$HOME/calmly.out" | grep -v '^Uploading\|^Downloading\|^Filtering\|^$' || :
+}
+
 gh auth setup-git
 git lfs install --skip-repo >/dev/null
 git clone -q https://github.com/acme/api api
@@ -11,19 +18,19 @@ github forget
 before=$(daemon peak)
 
 # The storage is given what GitHub's answer says, which is no token; octopool sees none of it.
-git push -q 2>&1 | tr '\r' '\n' | grep -v '^Uploading\|^$' || :
+calmly git push -q
 github saw | sort | sed 's/octo-bot\|hubot/USER/; s/[0-9a-f]\{64\}/OID/; s/media\/[0-9]*/media\/ID/'
 github authorized | sort -u
 cd ..
 
-git clone -q https://github.com/acme/api again 2>&1 | grep -v '^Downloading\|^$' || :
+calmly git clone -q https://github.com/acme/api again
 cmp large.bin again/large.bin
 github saw | grep objects/batch | sort -u | sed 's/octo-bot\|hubot/USER/'
 github authorized | sort -u
 test "$(($(daemon peak) - before))" -lt 33554432 && echo 'octopool did not grow with them'
 
 # What it says directly it says through octopool, but for whom it takes one.
-directly git clone -q https://x:"$BOT"@github.com/acme/api direct 2>&1 | grep -v '^Downloading\|^$' || :
+calmly directly git clone -q https://x:"$BOT"@github.com/acme/api direct
 cmp large.bin direct/large.bin
 
 # Locks.
@@ -38,11 +45,11 @@ git clone -q https://github.com/acme/web web
 cd web
 git lfs track '*.bin' >/dev/null
 echo small >small.bin
-git add . && git commit -q -m 'Small' && git push -q
+git add . && git commit -q -m 'Small' && calmly git push -q
 cd ..
 as nobody
 github forget
-GIT_TERMINAL_PROMPT=0 git -c credential.helper= clone -q https://github.com/acme/web anonymous
+GIT_TERMINAL_PROMPT=0 calmly git -c credential.helper= clone -q https://github.com/acme/web anonymous
 cat anonymous/small.bin
 github saw | grep batch
 
