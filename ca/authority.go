@@ -91,7 +91,8 @@ func open(dir string, hosts []string, now func() time.Time) (*Authority, error) 
 // company's own, or one shared by several octopools. certFile holds the signing
 // certificate first, then what leads from it to the trust anchor, which is the
 // last certificate in the file; keyFile the signing certificate's key, unencrypted
-// and readable by its owner only. ca.pem and ca-bundle.pem are written to dir.
+// and readable by its owner only, or root's and readable by its group where octopool is
+// not root. ca.pem and ca-bundle.pem are written to dir.
 //
 // Load refuses a certificate that cannot do the work: not a CA, expired, not of
 // this key, or constrained to other names than hosts.

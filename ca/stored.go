@@ -102,7 +102,11 @@ func sweep(dir string) {
 
 // readSigner reads a signing certificate, the chain to its anchor, and its key.
 func readSigner(certFile, keyFile string) ([]*x509.Certificate, crypto.Signer, error) {
-	if err := checkMode(keyFile, 0o077, reachKey); err != nil {
+	info, err := os.Stat(keyFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkMode(keyFile, tooOpen(info), reachKey); err != nil {
 		return nil, nil, err
 	}
 	keyPEM, err := os.ReadFile(keyFile)
