@@ -49,6 +49,7 @@ func (p *Proxy) WriteMetrics(w io.Writer) {
 	held, failed := p.exchange.FormulaChecks()
 	now.NewCounter(`octopool_formula_total{result="match"}`).Set(held)
 	now.NewCounter(`octopool_formula_total{result="mismatch"}`).Set(failed)
+	gauge(float64(p.Authority.NotAfter().Unix()), "octopool_ca_expiry_timestamp_seconds")
 	p.meters.set.WritePrometheus(w)
 	now.WritePrometheus(w)
 }

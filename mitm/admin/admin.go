@@ -4,6 +4,7 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,15 +38,17 @@ type Config struct {
 // anyone; the rest is behind the token where there is one.
 func Handler(c Config) http.Handler {
 	c.sessions, c.onlookers = new(sessions), make(chan struct{}, mostOnlookers)
-	mux := http.NewServeMux()
+	mux, texts := http.NewServeMux(), newDescriber()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, "ok\n")
 	})
 	mux.HandleFunc("GET /readyz", c.ready)
 	mux.HandleFunc("GET /metrics", c.guard(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-		c.Metrics(w)
-		metrics.WriteProcessMetrics(w)
+		var b bytes.Buffer
+		c.Metrics(&b)
+		metrics.WriteProcessMetrics(&b)
+		w.Write(texts.describe(b.Bytes()))
 	}))
 	mux.HandleFunc("GET /api/status", c.guard(func(w http.ResponseWriter, _ *http.Request) { answer(w, c.Status()) }))
 	mux.HandleFunc("GET /api/history", c.guard(c.history))
