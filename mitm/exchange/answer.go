@@ -126,11 +126,11 @@ func (x *Exchange) conclude(g policy.Grant, in *http.Request, a *Answer) *Answer
 		a.notModified()
 		return a
 	}
-	if a.indents(in) {
-		a.indent(x.MaxEntry)
-	}
-	if unreadable && a.encoding != "" {
+	if unreadable {
 		a.decode()
+	}
+	if a.indents(in) {
+		a.indent(x.tuning.Load().MaxEntry)
 	}
 	if a.tag != "" {
 		a.Header.Set("Etag", a.etag())

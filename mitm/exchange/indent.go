@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // readers are the clients whose JSON GitHub indents, for people to read (observed). Scripts go by
@@ -20,8 +22,8 @@ func (a *Answer) indents(in *http.Request) bool {
 	return a.Outcome != Forwarded && a.Body != http.NoBody && isJSON(a.Header) && readers.MatchString(in.UserAgent())
 }
 
-// indent puts an answer's JSON on lines, without a content coding. What has more than most
-// bytes, breaks off or is no JSON after all stays as it is.
+// indent puts an answer's JSON on lines, in the content coding that it has. What has more than
+// most bytes, breaks off or is no JSON after all stays as it is.
 func (a *Answer) indent(most int64) {
 	begin, err := io.ReadAll(io.LimitReader(a.Body, most+1))
 	text, ok := decoded(begin, a.encoding, most)
@@ -36,8 +38,19 @@ func (a *Answer) indent(most int64) {
 	}
 	lines.WriteByte('\n')
 	a.Body.Close()
-	a.hold(lines.Bytes())
-	a.encoding = ""
-	a.Header.Del("Content-Encoding")
-	a.Header.Set("Content-Length", strconv.Itoa(lines.Len()))
+	if a.encoding == "" {
+		a.hold(lines.Bytes())
+	} else {
+		a.hold(zipped(lines.Bytes()))
+	}
+	a.Header.Set("Content-Length", strconv.Itoa(len(a.body)))
+}
+
+// zipped is a text in gzip.
+func zipped(text []byte) []byte {
+	var coded bytes.Buffer
+	z := gzip.NewWriter(&coded)
+	z.Write(text) // a buffer takes all
+	z.Close()
+	return coded.Bytes()
 }

@@ -32,11 +32,12 @@ func TestJSONIsIndentedForThoseForWhomGitHubDoes(t *testing.T) {
 		if tt.lines {
 			want = w.direct("ghp_bot", labels, "User-Agent", tt.agent)
 		}
-		if a.body != want {
-			t.Errorf("%s: %q\nwant %q", tt.name, a.body, want)
+		text, ok := decoded([]byte(a.body), a.Header.Get("Content-Encoding"), 1<<20)
+		if !ok || string(text) != want || a.Header.Get("Content-Encoding") != tt.encoding {
+			t.Errorf("%s: in %q %q\nwant %q", tt.name, a.Header.Get("Content-Encoding"), text, want)
 		}
-		if tt.lines && a.Header.Get("Content-Length") != strconv.Itoa(len(want)) {
-			t.Errorf("%s: Content-Length %s of %d", tt.name, a.Header.Get("Content-Length"), len(want))
+		if tt.lines && a.Header.Get("Content-Length") != strconv.Itoa(len(a.body)) {
+			t.Errorf("%s: Content-Length %s of %d", tt.name, a.Header.Get("Content-Length"), len(a.body))
 		}
 		if again := w.get(ci, labels, "User-Agent", tt.agent, "If-None-Match", a.Header.Get("Etag")); again.Status != http.StatusNotModified {
 			t.Errorf("%s: its own ETag: %d", tt.name, again.Status)

@@ -69,7 +69,7 @@ func (x *Exchange) rateLimit(ctx context.Context, g policy.Grant, in *http.Reque
 		Outcome: Hit,
 	}
 	if a.indents(in) {
-		a.indent(x.MaxEntry)
+		a.indent(x.tuning.Load().MaxEntry)
 	}
 	core.Tell(a.Header, "core")
 	if in.Method == http.MethodHead {

@@ -24,7 +24,7 @@ curl -s -H "$auth" https://raw.githubusercontent.com/acme/api/main/README.md
 # A repository that has moved: the redirect is within the API and goes by number.
 github rename acme/api acme/backend
 curl --suppress-connect-headers -s -o /dev/null -D - -H "$auth" $api/repos/acme/api | tr -d '\r' | grep -iE '^(HTTP|location)'
-curl -sL -H "$auth" $api/repos/acme/api | grep -o '"full_name":"[^"]*"'
+curl -sL -H "$auth" $api/repos/acme/api | grep -o '"full_name": "[^"]*"'
 gh api repos/acme/api --jq .full_name
 gh auth setup-git
 git clone -q https://github.com/acme/api moved

@@ -8,7 +8,7 @@ on_ghes() { GH_HOST=ghe.example "$@"; }
 # Each is asked with its own credential.
 gh api user --jq .login | sed 's/octo-bot\|hubot/a user/'
 on_ghes gh api user --jq .login
-curl -s -H "$auth" $tenant/user | grep -o '"login":"[^"]*"'
+curl -s -H "$auth" $tenant/user | grep -o '"login": "[^"]*"'
 github saw | sed 's/octo-bot\|hubot/a user/'
 
 # gh on the Enterprise Server: REST, pages, GraphQL.
@@ -17,19 +17,19 @@ on_ghes gh api --paginate repos/acme/api/issues --jq length
 on_ghes gh issue list -R acme/api --limit 2
 on_ghes gh issue create -R acme/api --title 'From gh' --body ''
 curl --suppress-connect-headers -s -D - -o page -H "$auth" "$tenant/repos/acme/api/issues?per_page=20" | tr -d '\r' | grep -i '^link:' | tee link
-curl -s -H "$auth" "$(sed 's/.*<\([^>]*\)>; rel="next".*/\1/' link)" | grep -o '"title":"Trouble 1 [^"]*"'
+curl -s -H "$auth" "$(sed 's/.*<\([^>]*\)>; rel="next".*/\1/' link)" | grep -o '"title": "Trouble 1 [^"]*"'
 
 # The same path and the same bytes on all three: each is asked for, and kept, by itself.
 github forget
 for api in $com $ghes $tenant $com $ghes $tenant; do
-	curl -s -H "$auth" $api/repos/acme/web/topics && echo
+	curl -s -H "$auth" $api/repos/acme/web/topics | tr -d ' \n' && echo
 done
 github saw | sed 's/octo-bot\|hubot/a user/'
 
 # A server without limits tells of none, and there is nothing to ask about.
 curl --suppress-connect-headers -s -D - -o answer -H "$auth" $ghes/repos/acme/web | tr -d '\r' | grep -icE '^x-ratelimit|^retry-after' || true
 fails on_ghes gh api rate_limit --jq .rate.limit 2>&1
-curl -s -H "$auth" $tenant/rate_limit | grep -o '"core":{"limit":[0-9]*'
+curl -s -H "$auth" $tenant/rate_limit | grep -A1 '"core"' | grep -o '"limit": [0-9]*'
 curl -s -H "$auth" -I $ghes/meta | tr -d '\r' | grep -i '^x-github-enterprise-version'
 
 # git, with the token that gh gives it.
