@@ -25,3 +25,17 @@ func gitRows() []row {
 		{client: "git", title: "archive", script: `curl -sSL -H "Authorization: token $GITHUB_TOKEN" https://github.com/acme/api/archive/refs/heads/main.tar.gz | tar xzO`},
 	}
 }
+
+// lfsRows are git-lfs's, which git runs. Its progress tells speeds, and is not compared; what came
+// of it is.
+func lfsRows() []row {
+	const stored = `git lfs install --skip-repo >install; git clone -q https://github.com/acme/api; cd api; git lfs track '*.bin'; head -c 300000 /dev/zero >large.bin; git add .; git commit -qm Large; git push -q >progress 2>&1; cd ..; `
+	return []row{
+		{client: "git-lfs", title: "push, clone", script: stored + `git clone -q https://github.com/acme/api again >progress 2>&1; sha256sum again/large.bin; cd again; git lfs ls-files; git lfs fsck`},
+		{client: "git-lfs", title: "clone without files, pull", script: stored + `GIT_LFS_SKIP_SMUDGE=1 git clone -q https://github.com/acme/api again; cd again; cat large.bin; git lfs pull >progress 2>&1; sha256sum large.bin`},
+		{client: "git-lfs", title: "lock, locks, unlock", script: stored + `cd api; git lfs lock large.bin; git lfs locks | cut -f1,2; git lfs unlock large.bin; git lfs locks`},
+		{client: "git-lfs", title: "a public repository", script: `git lfs install --skip-repo >install; git clone -q https://github.com/acme/web; cd web; git lfs track '*.bin'; echo small >small.bin; git add .; git commit -qm Small; git push -q >progress 2>&1; cd ..; git -c credential.https://github.com.helper= clone -q https://github.com/acme/web anonymous >progress 2>&1; cat anonymous/small.bin`},
+		{client: "git-lfs", title: "push where it may not", fails: true, script: `git lfs install --skip-repo >install; git clone -q https://github.com/other/lib; cd lib; git lfs track '*.bin'; echo no >no.bin; git add .; git commit -qm No; git lfs push origin main`,
+			differs: map[column]difference{withInstallation: {"the same status, in octopool's words", "You must have push access to verify locks", "octopool: no credential of pool default covers other"}}},
+	}
+}

@@ -4,5 +4,5 @@ import "slices"
 
 // rows is the whole table.
 func rows() []row {
-	return slices.Concat(ghReads(), ghWrites(), gitRows(), curlRows(), wgetRows(), libraryRows())
+	return slices.Concat(ghReads(), ghWrites(), gitRows(), lfsRows(), curlRows(), wgetRows(), libraryRows())
 }

@@ -24,10 +24,6 @@ const epilogue = `
 
 Not run here: no package source that scripts/test installs from has a binary of it. What talks to GitHub in it, the GitHub provider, is made of
 go-github, whose sessions are above.
-
-## git-lfs
-
-Not run here yet: the stand-in has no LFS.
 `
 
 // table is the file's content.
