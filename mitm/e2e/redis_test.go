@@ -91,6 +91,7 @@ func (f *fleet) direct(path, login string) string {
 		f.t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+f.pats[login])
+	r.Header.Set("User-Agent", "curl/7.88.1") // as the members ask, whose JSON GitHub puts on lines
 	resp, err := f.github.Client().Do(r)
 	if err != nil {
 		f.t.Fatal(err)
