@@ -2,7 +2,7 @@ package conformance
 
 const (
 	noUser      = "an App has no user, GitHub answers 403"
-	notAdmin    = "the App is not granted administration"
+	notThere    = "the App is not installed there"
 	noPersonals = "an App has no gists, GitHub answers 403"
 )
 

@@ -38,9 +38,9 @@ func ghWrites() []row {
 
 		{client: "gh", title: "repo create", script: `gh repo create octo-bot/new --private --description New; gh repo view octo-bot/new --json name,isPrivate`, app: noUser},
 		{client: "gh", title: "repo fork", script: `gh repo fork acme/web --clone; cd web; git remote -v; git log -1 --format=%s`, app: noUser},
-		{client: "gh", title: "repo edit", script: `gh repo edit octo-bot/dotfiles --description Mine; gh repo view octo-bot/dotfiles --json description`, app: notAdmin, differs: notInstalled("Resource not accessible by integration")},
-		{client: "gh", title: "repo rename", script: `gh repo rename -R octo-bot/dotfiles dots --yes; gh repo view octo-bot/dots --json name`, app: notAdmin, differs: notInstalled("Resource not accessible by integration")},
-		{client: "gh", title: "repo delete", script: `gh repo delete octo-bot/dotfiles --yes; gh repo list octo-bot --json name`, app: notAdmin, differs: notInstalled("Must have admin rights to Repository.")},
+		{client: "gh", title: "repo edit", script: `gh repo edit octo-bot/dotfiles --description Mine; gh repo view octo-bot/dotfiles --json description`, app: notThere, differs: notInstalled("Resource not accessible by integration")},
+		{client: "gh", title: "repo rename", script: `gh repo rename -R octo-bot/dotfiles dots --yes; gh repo view octo-bot/dots --json name`, app: notThere, differs: notInstalled("Resource not accessible by integration")},
+		{client: "gh", title: "repo delete", script: `gh repo delete octo-bot/dotfiles --yes; gh repo list octo-bot --json name`, app: notThere, differs: notInstalled("Must have admin rights to Repository.")},
 
 		{client: "gh", title: "gist create, list, view", script: `echo 'hello' >a.txt; url=$(gh gist create -d First a.txt); gh gist list; gh gist view "$url"; gh gist view --raw "$url" -f a.txt`, app: noPersonals},
 		{client: "gh", title: "gist edit, delete", script: `echo 'hello' >a.txt; url=$(gh gist create -p a.txt); echo more >b.txt; gh gist edit "$url" -a b.txt; gh gist view "$url"; gh gist delete "$url"; gh gist list`, app: noPersonals},
