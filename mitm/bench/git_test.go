@@ -16,7 +16,7 @@ func TestGit(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	var stdout, stderr bytes.Buffer
-	status := run(t.Context(), []string{"--octopool", octopool, "git", "--mib", "3", "--rounds", "1"}, &stdout, &stderr)
+	status := run(t.Context(), []string{"--octopool", octopool, "git", "--mib", "3", "--rounds", "1", "--http", "HTTP/1.1"}, &stdout, &stderr)
 	if !strings.Contains(stdout.String(), "\npush ") || status == 1 && !strings.Contains(stderr.String(), errMissed.Error()) || status > 1 {
 		t.Errorf("status %d\n%s%s", status, stdout.String(), stderr.String())
 	}

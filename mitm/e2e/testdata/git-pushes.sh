@@ -8,11 +8,12 @@ git push -q
 directly gh api repos/acme/api/commits/main --jq .commit.message
 gh api repos/acme/api/contents/first.txt --jq .content | base64 -d
 
-# Beyond http.postBuffer git sends in chunks, after a probe of four bytes.
+# Beyond http.postBuffer git sends in chunks, after a probe of four bytes. Over HTTP/2 git
+# before 2.44 may wait for ever when libcurl asks for more than there is, proxy or not.
 github forget
 head -c 3000000 /dev/urandom >large.bin
 git add . && git commit -q -m 'A large file'
-git push -q
+git -c http.version=HTTP/1.1 push -q
 github saw | sed 's/octo-bot\|hubot/USER/'
 directly gh api repos/acme/api/commits/main --jq .commit.message
 

@@ -32,7 +32,7 @@ git clone -q https://github.com/acme/api api
 head -c 32000000 /dev/urandom >api/large.bin
 git -C api add . && git -C api commit -q -m 'Large'
 before=$(daemon peak)
-git -C api push -q
+git -C api -c http.version=HTTP/1.1 push -q # see git-pushes.sh
 git clone -q https://github.com/acme/api again
 cmp api/large.bin again/large.bin
 test "$(($(daemon peak) - before))" -lt 12000000 && echo 'octopool did not grow with them'
