@@ -112,6 +112,9 @@ func (h *house) checkCredentials(way way) {
 	}
 	for _, one := range h.clients() {
 		value := one.Header.Get("Authorization")
+		if one.Status == 0 && one.Login == "" {
+			continue // a client that asks several things at once gave it up before GitHub had read it
+		}
 		if value != "" && one.Login != h.login && !isStorages(value) {
 			h.t.Errorf("GitHub saw the credential of %q, not %q: %s", one.Login, h.login, one)
 		}
