@@ -36,7 +36,7 @@ func (e *stranger) Unwrap() error { return e.why }
 // refused in any case: who sends it would else go on as somebody else.
 func (p *Proxy) admit(r *http.Request) (policy.Named, error) {
 	rules := p.rules.Load()
-	named, err := rules.Policy.Recognize(r.Header["Proxy-Authorization"])
+	named, err := p.recognize(r.Context(), rules.Policy, r.Header["Proxy-Authorization"])
 	if errors.Is(err, policy.ErrNoToken) && !rules.Door.RequireAuth {
 		return named, nil
 	}

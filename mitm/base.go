@@ -1,10 +1,12 @@
 package mitm
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"octopool/policy"
 )
@@ -32,7 +34,7 @@ func (p *Proxy) atBase(r *http.Request) (entry, error) {
 	if i := slices.IndexFunc(mounts, func(m mount) bool { return m.holds(path) }); i >= 0 {
 		at = mounts[i]
 	}
-	e := entry{origin: at.origin, path: at.inside(path), identify: registered, base: baseOf(r, at, mounts)}
+	e := entry{origin: at.origin, path: at.inside(path), identify: p.registered, base: baseOf(r, at, mounts)}
 	switch {
 	case !p.rules.Load().Door.BaseURL:
 		return e, errInClear
@@ -43,12 +45,12 @@ func (p *Proxy) atBase(r *http.Request) (entry, error) {
 }
 
 // registered identifies registered clients alone.
-func registered(rules *policy.Policy, authorization []string) (policy.Caller, error) {
-	named, err := rules.Recognize(authorization)
+func (p *Proxy) registered(ctx context.Context, rules *policy.Policy, authorization []string) (policy.Caller, error) {
+	named, err := p.recognize(ctx, rules, authorization)
 	if err != nil {
 		return policy.Caller{}, err
 	}
-	return rules.IdentifyNamed(named, nil)
+	return rules.IdentifyNamed(named, time.Now())
 }
 
 // fromPage reports whether a browser says that it asks on behalf of a page. Node's fetch,

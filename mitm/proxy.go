@@ -29,8 +29,8 @@ import (
 	"octopool/store"
 )
 
-// Config is what a proxy works with. All of it is required but for Upstream and
-// Exchange's optional settings.
+// Config is what a proxy works with. All of it is required but for Upstream,
+// Verifiers and Exchange's optional settings.
 type Config struct {
 	GitHubs   []GitHub
 	Upstream  http.RoundTripper // to GitHubs and nothing else; nil for NewUpstream of them
@@ -39,6 +39,7 @@ type Config struct {
 	Store     store.Store
 	Log       *slog.Logger
 	UserAgent string
+	Verifiers []Verifier // of signed tokens, each of a kind of its own; may be none
 
 	Rules // to begin with; see Proxy.Change
 }

@@ -29,7 +29,7 @@ func upgrades(h http.Header) bool { return strings.EqualFold(h.Get("Upgrade"), "
 type entry struct {
 	origin   policy.Origin
 	path     string // at the origin, escaped
-	identify func(rules *policy.Policy, authorization []string) (policy.Caller, error)
+	identify func(ctx context.Context, rules *policy.Policy, authorization []string) (policy.Caller, error)
 	base     base
 }
 
@@ -42,8 +42,8 @@ func (p *Proxy) throughTunnel(r *http.Request) (entry, error) {
 	if !ok {
 		return entry{}, errForeignHost
 	}
-	e := entry{origin: tunnel.origin, path: r.URL.EscapedPath(), identify: func(rules *policy.Policy, authorization []string) (policy.Caller, error) {
-		return rules.IdentifyNamed(tunnel.named, authorization)
+	e := entry{origin: tunnel.origin, path: r.URL.EscapedPath(), identify: func(ctx context.Context, rules *policy.Policy, authorization []string) (policy.Caller, error) {
+		return p.identify(ctx, rules, tunnel.named, authorization)
 	}}
 	if !isHost(r.Host, e.origin.Host) {
 		return e, errForeignHost
@@ -90,7 +90,7 @@ func (p *Proxy) answer(w *record, r *http.Request, enter func(*http.Request) (en
 	}
 	w.asked = asked
 	rules := p.rules.Load().Policy
-	caller, err := in.identify(rules, r.Header["Authorization"])
+	caller, err := in.identify(r.Context(), rules, r.Header["Authorization"])
 	if err != nil {
 		return err
 	}

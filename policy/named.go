@@ -1,10 +1,16 @@
 package policy
 
-// Named is a client that was recognized before its requests came, as the credentials of
-// a proxy's URL name one for a whole tunnel. It holds the digest of the client's token and
-// no Caller, since a tunnel may outlive a registration: who has lost it is nobody from the
-// next request on. The zero Named is that nobody was named.
-type Named struct{ digest Digest }
+import "time"
+
+// Named is a client that was recognized before it is known for what it may do, as the
+// credentials of a proxy's URL name one for a whole tunnel. It holds the digest of the
+// client's token, or what a signed one proved, and no Caller, since a tunnel may outlive a
+// registration: who has lost it is nobody from the next request on. The zero Named is that
+// nobody was named.
+type Named struct {
+	digest Digest
+	proof  Proof
+}
 
 // Recognize finds the registered client whose token these values of an Authorization or
 // Proxy-Authorization header hold. Its errors are ErrNoToken and ErrUnknownToken, and never
@@ -20,21 +26,27 @@ func (p *Policy) Recognize(authorization []string) (Named, error) {
 	if !ok || len(authorization) > 1 {
 		return Named{}, ErrUnknownToken
 	}
-	named := Named{DigestOf(token)}
+	named := Named{digest: DigestOf(token)}
 	if p.registered(named.digest) == nil {
 		return Named{}, ErrUnknownToken
 	}
 	return named, nil
 }
 
-// IdentifyNamed is Identify where a client may have been named: a registered token that
-// the request carries itself goes before the name, and anything else there gives way to it.
-func (p *Policy) IdentifyNamed(named Named, authorization []string) (Caller, error) {
-	if named == (Named{}) {
-		return p.Identify(authorization)
+// RecognizeProof is Recognize for a token that was verified. Its errors are those of
+// IdentifyProof.
+func (p *Policy) RecognizeProof(proof Proof, now time.Time) (Named, error) {
+	if _, err := p.IdentifyProof(proof, now); err != nil {
+		return Named{}, err
 	}
-	if own, err := p.Recognize(authorization); err == nil {
-		named = own
+	return Named{proof: proof}, nil
+}
+
+// IdentifyNamed finds out who a name is now, under these Rules. Its error is
+// ErrUnknownToken; of a proof, with the reason.
+func (p *Policy) IdentifyNamed(named Named, now time.Time) (Caller, error) {
+	if named.proof != nil {
+		return p.IdentifyProof(named.proof, now)
 	}
 	c := p.registered(named.digest)
 	if c == nil {
@@ -42,3 +54,6 @@ func (p *Policy) IdentifyNamed(named Named, authorization []string) (Caller, err
 	}
 	return callerFor(c), nil
 }
+
+// Proof is what a name rests on, nil for a registered token and for nobody.
+func (n Named) Proof() Proof { return n.proof }

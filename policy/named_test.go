@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"octopool/policy"
 )
@@ -19,14 +20,14 @@ func TestANameIsLookedUpEachTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	rules.Clients[0].Pool = "new"
-	if c, err := newPolicy(t, rules).IdentifyNamed(named, nil); err != nil || c.Pool() != "new" {
+	if c, err := newPolicy(t, rules).IdentifyNamed(named, time.Time{}); err != nil || c.Pool() != "new" {
 		t.Errorf("after a change: %v, %v", c.Pool(), err)
 	}
 	rules.Clients[0].Token = policy.DigestOf("of_ci, anew")
-	if c, err := newPolicy(t, rules).IdentifyNamed(named, nil); !errors.Is(err, policy.ErrUnknownToken) || c.Client() != "" {
+	if c, err := newPolicy(t, rules).IdentifyNamed(named, time.Time{}); !errors.Is(err, policy.ErrUnknownToken) || c.Client() != "" {
 		t.Errorf("after its token has changed: %q, %v", c.Client(), err)
 	}
-	if c, err := before.IdentifyNamed(policy.Named{}, nil); err != nil || c.Client() != policy.AnonymousClient {
+	if c, err := before.IdentifyNamed(policy.Named{}, time.Time{}); !errors.Is(err, policy.ErrUnknownToken) || c.Client() != "" {
 		t.Errorf("nobody named: %q, %v", c.Client(), err)
 	}
 }
@@ -68,7 +69,7 @@ func FuzzRecognize(f *testing.F) {
 			t.Fatalf("the error repeats %q", one)
 		}
 		if err == nil {
-			if c, err := p.IdentifyNamed(named, values); err != nil || c.Client() != "ci" {
+			if c, err := p.IdentifyNamed(named, time.Time{}); err != nil || c.Client() != "ci" {
 				t.Fatalf("%q: %q, %v", values, c.Client(), err)
 			}
 		}

@@ -24,7 +24,8 @@ const (
 type Registration struct {
 	Name   string // IsName; it becomes a metric label
 	Token  Digest
-	Pool   string // "" is "default"
+	Holder *Holder // instead of Token: the client is who an issuer says it is
+	Pool   string  // "" is "default"
 	Scopes []Scope
 }
 
@@ -40,7 +41,8 @@ type Rules struct {
 // called at once.
 type Policy struct {
 	clients          map[Digest]*client
-	anonymous        Caller // the zero Caller: rejected
+	holders          []*client // those of a Holder
+	anonymous        Caller    // the zero Caller: rejected
 	unknownPassesOut bool
 }
 
@@ -48,6 +50,7 @@ type client struct {
 	name   string
 	pool   string
 	digest Digest
+	holder *Holder
 	scopes []Scope
 }
 
@@ -73,7 +76,12 @@ func New(rules Rules) (*Policy, error) {
 		if other := p.clients[c.digest]; other != nil {
 			return nil, fmt.Errorf("client %q: it has the same token as client %q", c.name, other.name)
 		}
-		byName[c.name], p.clients[c.digest] = c, c
+		byName[c.name] = c
+		if c.holder != nil {
+			p.holders = append(p.holders, c)
+			continue
+		}
+		p.clients[c.digest] = c
 	}
 	switch name, isClient := strings.CutPrefix(rules.Anonymous, "client:"); {
 	case rules.Anonymous == "", rules.Anonymous == "passthrough":
@@ -98,7 +106,7 @@ func New(rules Rules) (*Policy, error) {
 }
 
 func newClient(reg Registration) (*client, error) {
-	c := &client{reg.Name, reg.Pool, reg.Token, slices.Clone(reg.Scopes)}
+	c := &client{reg.Name, reg.Pool, reg.Token, reg.Holder, slices.Clone(reg.Scopes)}
 	if c.pool == "" {
 		c.pool = "default"
 	}
@@ -107,8 +115,15 @@ func newClient(reg Registration) (*client, error) {
 		return nil, errors.New("this name is taken: requests without a registered token go by it")
 	case !IsName(c.name):
 		return nil, errors.New("want a name of 1 to 64 letters, digits, dots, dashes and underscores")
-	case c.digest == Digest{}:
+	case c.digest == Digest{} && c.holder == nil:
 		return nil, errors.New("it has no token")
+	case c.digest != Digest{} && c.holder != nil:
+		return nil, errors.New("it has a token and an issuer: keep one")
+	}
+	if c.holder != nil {
+		if err := c.holder.Check(); err != nil {
+			return nil, err
+		}
 	}
 	for i, s := range c.scopes {
 		if s.service == nothing {
@@ -125,6 +140,7 @@ type Caller struct {
 	name     string
 	presents Presentation
 	standsIn bool
+	proof    Proof // nil for a registered token
 }
 
 func callerFor(c *client) Caller { return Caller{client: c, name: c.name, presents: Pooled} }
