@@ -29,7 +29,8 @@ type octopool struct {
 	github      *githubtest.Server
 	credentials []*credential
 	clients     int
-	tunnels     bool // it does not intercept github.com
+	tunnels     bool   // it does not intercept github.com
+	dial        string // where it finds github.com; "" for the stand-in
 
 	child  *exec.Cmd
 	logged chan struct{} // closed when all of its log was read
@@ -161,7 +162,7 @@ ca_file = "github.pem"
 git = %t
 # A scaled hour has its minutes too often for limits by the minute.
 limits = { in_flight = 0, points_per_minute = 0, graphql_points_per_minute = 0, creations_per_minute = 0, creations_per_hour = 0 }
-`, o.github.Addr(), !o.tunnels)
+`, cmp.Or(o.dial, o.github.Addr()), !o.tunnels)
 	for _, c := range o.credentials {
 		text, err := c.configure(o.dir)
 		if err != nil {

@@ -23,6 +23,7 @@ import (
 // enough.
 type bench struct {
 	name, about string
+	apart       bool // not among "all", because it takes long or is all
 	run         func(ctx context.Context, e environment, args []string) error
 }
 
@@ -30,16 +31,24 @@ type bench struct {
 type environment struct {
 	stdout, stderr io.Writer
 	octopool       string // path of the program
+	source         string // folder of its source
+	results        *results
 }
 
 func benches() []bench {
 	return []bench{
-		{"ci-hour", "an hour of a CI fleet, replayed: points for each change seen, stale and corrupt answers", runHour},
-		{"fresh-hit", "throughput of stored answers, in per cent of a door with no exchange behind it", runFreshHit},
-		{"git", "clone and push of a huge pack: throughput in per cent of a plain tunnel's, and memory", runGit},
-		{"reload", "a steady load while the configuration is reloaded, half the time with a broken file", runReload},
-		{"revalidated", "what an answer that GitHub vouches for adds to GitHub's own time", runRevalidated},
-		{"upload", "the memory that octopool has for a large file on its way up with gh", runUpload},
+		{"all", "every other one but soak, and one table of what has a budget", true, runAll},
+		{"ci-hour", "an hour of a CI fleet, replayed: points for each change seen, stale and corrupt answers", false, runHour},
+		{"door", "new tunnels a second, in per cent of a bare door's", false, runDoor},
+		{"fresh-hit", "throughput of stored answers, in per cent of a door with no exchange behind it", false, runFreshHit},
+		{"git", "clone and push of a huge pack: throughput in per cent of a plain tunnel's, and memory", false, runGit},
+		{"idle", "memory of ten thousand tunnels that carry nothing", false, runIdle},
+		{"inner", "the Go benchmarks that have a budget: policy, pool, store", false, runInner},
+		{"proxied", "answers that GitHub is asked for, in per cent of a bare reverse proxy's, and their p99", false, runProxied},
+		{"reload", "a steady load while the configuration is reloaded, half the time with a broken file", false, runReload},
+		{"revalidated", "what an answer that GitHub vouches for adds to GitHub's own time", false, runRevalidated},
+		{"tunnel", "throughput of a tunnel, in per cent of a bare splice", false, runTunnel},
+		{"upload", "the memory that octopool has for a large file on its way up with gh", false, runUpload},
 	}
 }
 
@@ -60,8 +69,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { list(stderr) }
-	e := environment{stdout: stdout, stderr: stderr}
+	e := environment{stdout: stdout, stderr: stderr, results: &results{}}
 	flags.StringVar(&e.octopool, "octopool", "octopool", "")
+	flags.StringVar(&e.source, "source", ".", "")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {

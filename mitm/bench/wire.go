@@ -17,16 +17,24 @@ import (
 )
 
 // A wire is a client that costs as little as a client can, so that what is measured is
-// the server: one HTTP/1.1 connection on which one request is sent again and again.
-type wire struct {
-	conn    net.Conn
-	reader  *bufio.Reader
-	request []byte
+// the server: one connection on which one request is sent again and again.
+type wire interface {
+	// will sets what is asked. Header lines are as HTTP/1.1 has them, without their ends.
+	will(host, target string, header ...string)
+	// ask sends the request and reads the answer whole.
+	ask() (status, length int, err error)
+	close()
 }
 
+// The versions of HTTP that a wire can speak, by their names in TLS (RFC 7301).
+const (
+	http1 = "http/1.1"
+	http2 = "h2"
+)
+
 // dial connects to a host inside TLS: through the proxy at proxy, or to addr itself when
-// proxy is "".
-func dial(proxy, addr, host string, roots *x509.CertPool) (*wire, error) {
+// proxy is "". sessions, which may be nil, has what shortens a handshake.
+func dial(proxy, addr, host, version string, roots *x509.CertPool, sessions tls.ClientSessionCache) (wire, error) {
 	to := addr
 	if proxy != "" {
 		to = proxy
@@ -41,15 +49,19 @@ func dial(proxy, addr, host string, roots *x509.CertPool) (*wire, error) {
 			return nil, err
 		}
 	}
-	conn := tls.Client(raw, &tls.Config{ServerName: host, RootCAs: roots, NextProtos: []string{"http/1.1"}})
+	conn := tls.Client(raw, &tls.Config{ServerName: host, RootCAs: roots, NextProtos: []string{version}, ClientSessionCache: sessions})
 	if err := conn.Handshake(); err != nil {
 		raw.Close()
 		return nil, err
 	}
-	return &wire{conn: conn, reader: bufio.NewReaderSize(conn, 32<<10)}, nil
+	if version == http2 {
+		return newWire2(conn)
+	}
+	return &wire1{conn: conn, reader: bufio.NewReaderSize(conn, 32<<10)}, nil
 }
 
-// connect asks a proxy for a tunnel. Nothing follows its answer before we speak.
+// connect asks a proxy for a tunnel to a host's port 443. Nothing follows its answer before
+// we speak.
 func connect(raw net.Conn, host string) error {
 	fmt.Fprintf(raw, "CONNECT %s:443 HTTP/1.1\r\nHost: %s:443\r\n\r\n", host, host)
 	answer := make([]byte, 0, 256)
@@ -66,8 +78,16 @@ func connect(raw net.Conn, host string) error {
 	return nil
 }
 
-// will sets what is asked. Header lines are as on the wire, without their ends.
-func (w *wire) will(host, target string, header ...string) {
+// wire1 speaks HTTP/1.1.
+type wire1 struct {
+	conn    net.Conn
+	reader  *bufio.Reader
+	request []byte
+}
+
+func (w *wire1) close() { w.conn.Close() }
+
+func (w *wire1) will(host, target string, header ...string) {
 	w.request = fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\n", target, host)
 	for _, line := range header {
 		w.request = append(w.request, line+"\r\n"...)
@@ -75,9 +95,7 @@ func (w *wire) will(host, target string, header ...string) {
 	w.request = append(w.request, "\r\n"...)
 }
 
-// ask sends the request and reads the answer whole. The header it returns is valid until
-// the next call.
-func (w *wire) ask() (status, length int, err error) {
+func (w *wire1) ask() (status, length int, err error) {
 	if _, err := w.conn.Write(w.request); err != nil {
 		return 0, 0, err
 	}
@@ -127,6 +145,7 @@ type load struct {
 func (l load) perSecond() float64    { return float64(l.requests) / l.took.Seconds() }
 func (l load) work() float64         { return l.worked.Seconds() / float64(l.requests) }
 func (l load) median() time.Duration { return l.each[len(l.each)/2] }
+func (l load) p99() time.Duration    { return l.each[len(l.each)*99/100] }
 
 // processorTime is what this process has had of the processors so far. It says more than
 // the clock on a machine that does other things as well.
@@ -141,7 +160,7 @@ func processorTime() time.Duration {
 // drive lets all wires ask, each again as soon as it has its answer, for a while. They
 // begin spread over a time: who begins together would go on together, and wait for each
 // other. Every answer has to have this status.
-func drive(wires []*wire, spread, lasts time.Duration, status int) (load, error) {
+func drive(wires []wire, spread, lasts time.Duration, status int) (load, error) {
 	var all sync.WaitGroup
 	errs := make([]error, len(wires))
 	each := make([][]time.Duration, len(wires))
@@ -171,9 +190,9 @@ func drive(wires []*wire, spread, lasts time.Duration, status int) (load, error)
 	return l, errors.Join(errs...)
 }
 
-func hangUp(wires []*wire) {
+func hangUp(wires []wire) {
 	for _, w := range wires {
-		w.conn.Close()
+		w.close()
 	}
 }
 

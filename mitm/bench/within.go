@@ -63,11 +63,13 @@ func (w *within) start(cache map[string]any, n int) error {
 	}
 	file := filepath.Join(w.dir, "octopool.toml") // which is not there: what follows is what it would say
 	settings, problems := config.NewSource(file, "", map[string]any{
-		"data_dir":   filepath.Join(w.dir, "data"),
-		"proxy":      map[string]any{"listen": "127.0.0.1:0"},
-		"admin":      map[string]any{"listen": ""},
-		"cache":      cache,
-		"github":     []map[string]any{{"host": "github.com", "dial": w.github.Addr(), "ca_file": pem}},
+		"data_dir": filepath.Join(w.dir, "data"),
+		"proxy":    map[string]any{"listen": "127.0.0.1:0"},
+		"admin":    map[string]any{"listen": ""},
+		"cache":    cache,
+		"github": []map[string]any{{"host": "github.com", "dial": w.github.Addr(), "ca_file": pem, "limits": map[string]any{
+			"in_flight": int64(0), "points_per_minute": int64(0), // which would be what is measured
+		}}},
 		"credential": credentials,
 		"client":     []map[string]any{{"name": "bench", "token_sha256": policy.DigestOf(clientToken).String()}},
 	}).Settle([]string{"HOME=" + w.dir})
@@ -127,14 +129,14 @@ const apiHost = "api.github.com"
 
 // clients are one wire for each path, through a proxy or, when that is "", to the
 // stand-in itself.
-func (w *within) clients(proxy string, paths []string, header ...string) ([]*wire, error) {
+func (w *within) clients(proxy, version string, paths []string, header ...string) ([]wire, error) {
 	roots := w.roots
 	if proxy == "" {
 		roots = w.github.Roots()
 	}
-	var all []*wire
+	var all []wire
 	for _, path := range paths {
-		one, err := dial(proxy, w.github.Addr(), apiHost, roots)
+		one, err := dial(proxy, w.github.Addr(), apiHost, version, roots, nil)
 		if err != nil {
 			hangUp(all)
 			return nil, err
@@ -146,7 +148,7 @@ func (w *within) clients(proxy string, paths []string, header ...string) ([]*wir
 }
 
 // once lets every wire ask once, and returns how long the answers are.
-func once(wires []*wire) (length int, err error) {
+func once(wires []wire) (length int, err error) {
 	for _, w := range wires {
 		status, n, err := w.ask()
 		if err == nil && status != http.StatusOK {
