@@ -11,6 +11,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"octopool/mitm/admin/history"
+	"octopool/mitm/audit"
 	"octopool/policy"
 )
 
@@ -121,4 +122,5 @@ func (p *Proxy) turnedAway(method, target string, err error) {
 	r := refusalFor(err, now)
 	p.meters.refused("-", r.reason)
 	p.history.Trouble(now, history.Trouble{Client: "-", Method: method, Host: target, Status: r.status, Reason: r.reason, Detail: err.Error()})
+	p.Audit.Add(audit.Entry{Time: now, Event: audit.Refusal, Method: method, Host: target, Status: r.status, Reason: r.reason, Message: err.Error()})
 }

@@ -16,14 +16,14 @@ import (
 func rooms() map[string][]string {
 	return map[string][]string{
 		"octopool":                          {"mitm/command", "mitm/config"},
-		"octopool/mitm/command":             {"mitm", "mitm/config", "mitm/daemon", "mitm/launch", "policy"},
-		"octopool/mitm":                     {"ca", "mitm/admin", "mitm/admin/history", "mitm/exchange", "mitm/route", "policy", "policy/pool", "store"},
+		"octopool/mitm/command":             {"mitm", "mitm/audit", "mitm/config", "mitm/daemon", "mitm/launch", "policy"},
+		"octopool/mitm":                     {"ca", "mitm/admin", "mitm/admin/history", "mitm/audit", "mitm/exchange", "mitm/route", "policy", "policy/pool", "store"},
 		"octopool/mitm/admin":               {"mitm/admin/history", "policy"},
 		"octopool/mitm/admin/history":       {},
 		"octopool/mitm/bench":               {"ca", "mitm/config", "mitm/daemon", "mitm/githubtest", "policy"},
 		"octopool/mitm/audit":               {},
 		"octopool/mitm/config":              {"mitm", "policy", "policy/pool", "policy/pool/installation"},
-		"octopool/mitm/daemon":              {"ca", "mitm", "mitm/admin", "mitm/config", "mitm/launch", "policy", "policy/pool", "store"},
+		"octopool/mitm/daemon":              {"ca", "mitm", "mitm/admin", "mitm/audit", "mitm/config", "mitm/launch", "policy", "policy/pool", "store"},
 		"octopool/mitm/exchange":            {"policy", "policy/pool", "store"},
 		"octopool/mitm/githubtest":          {},
 		"octopool/mitm/githubtest/standin":  {"mitm/githubtest"},

@@ -150,6 +150,7 @@ func (p *Proxy) end(w *record, r *http.Request, err error) {
 	}
 	p.meters.request(w, r.Method, route, took)
 	p.remember(w, r, err)
+	p.audit(w, r, err)
 
 	level := slog.LevelInfo
 	switch {

@@ -22,6 +22,7 @@ import (
 
 	"octopool/ca"
 	"octopool/mitm/admin/history"
+	"octopool/mitm/audit"
 	"octopool/mitm/exchange"
 	"octopool/mitm/route"
 	"octopool/policy"
@@ -29,7 +30,7 @@ import (
 	"octopool/store"
 )
 
-// Config is what a proxy works with. All of it is required but for Upstream,
+// Config is what a proxy works with. All of it is required but for Upstream, Audit,
 // Verifiers and Exchange's optional settings.
 type Config struct {
 	GitHubs   []GitHub
@@ -38,6 +39,7 @@ type Config struct {
 	Pools     *pool.Pools
 	Store     store.Store
 	Log       *slog.Logger
+	Audit     *audit.Log // nil for none
 	UserAgent string
 	Verifiers []Verifier // of signed tokens, each of a kind of its own; may be none
 

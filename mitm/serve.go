@@ -51,6 +51,9 @@ func (p *Proxy) throughTunnel(r *http.Request) (entry, error) {
 	return e, nil
 }
 
+// left is why there is no answer when the client has: nobody is there to read a refusal.
+const left = "left"
+
 // respond answers one request, or refuses it, and notes what became of it.
 func (p *Proxy) respond(w http.ResponseWriter, r *http.Request, enter func(*http.Request) (entry, error)) {
 	// The body that a record reads is its own: net/http tells by the one that it gave whether
@@ -61,7 +64,7 @@ func (p *Proxy) respond(w http.ResponseWriter, r *http.Request, enter func(*http
 	switch {
 	case err == nil, rec.wrote():
 	case r.Context().Err() != nil:
-		rec.refusal = "left" // the client: nobody is there to read a refusal
+		rec.refusal = left
 	default:
 		p.refuse(rec, r, err)
 	}
@@ -101,7 +104,7 @@ func (p *Proxy) answer(w *record, r *http.Request, enter func(*http.Request) (en
 	if asked, err = readBatch(asked, r); err != nil {
 		return err
 	}
-	w.standIn = caller.StandsIn()
+	w.asked, w.standIn = asked, caller.StandsIn()
 	grant, err := p.authorize(r.Context(), rules, caller, asked)
 	if err != nil {
 		return w.orChallenge(err)

@@ -31,6 +31,10 @@ type Document struct {
 	// is not certain, as with several operations and no name.
 	Query, Mutation bool
 
+	// Operation is what its client calls the operation that will run; "" where that has no
+	// name, or is not certain.
+	Operation string
+
 	// Mutations are the fields a mutation begins with, which are what it does: real names,
 	// aliases undone and fragments followed, sorted, each once.
 	Mutations []string

@@ -35,7 +35,7 @@ func (d *Document) understand(e *envelope) string {
 		unread = ""
 	}
 	if len(texts) > 1 {
-		d.RateLimit = nil
+		d.RateLimit, d.Operation = nil, ""
 	}
 	d.Mutations = slices.Compact(slices.Sorted(slices.Values(d.Mutations)))
 	return unread
@@ -115,6 +115,9 @@ func (d *Document) add(r *reading) string {
 		}
 		if len(candidates) == 1 && operation.Operation == ast.Query {
 			d.RateLimit = r.rateLimit(operation)
+		}
+		if len(candidates) == 1 {
+			d.Operation = operation.Name
 		}
 		d.look(r, operation, operation.SelectionSet)
 	}

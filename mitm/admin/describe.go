@@ -80,6 +80,7 @@ octopool_tunnel_bytes_total Bytes passed on unread; sent is to the host.
 octopool_connections_active Connections of clients that are open, by who serves them.
 octopool_config_last_reload_successful Whether the configuration that was read last is the one in use.
 octopool_config_last_reload_success_timestamp_seconds When the configuration in use was read, in seconds since 1970.
+octopool_audit_errors_total Lines that could not be written to the audit file.
 octopool_ca_expiry_timestamp_seconds When the CA's root or intermediate ends, whichever is first, in seconds since 1970.
 go_cgo_calls_count
 go_cpu_count

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,7 +40,8 @@ type Entry struct {
 	Method     string    `json:"method,omitempty"`
 	Host       string    `json:"host,omitempty"`
 	Path       string    `json:"path,omitempty"`      // without the query
-	Operation  string    `json:"operation,omitempty"` // of GraphQL
+	Operation  string    `json:"operation,omitempty"` // of GraphQL, as its client calls it
+	Mutations  []string  `json:"mutations,omitempty"` // what that does, by GitHub's names
 	Status     int       `json:"status,omitempty"`
 	Reason     string    `json:"reason,omitempty"`     // of a refusal, as in octopool_refused_total
 	Message    string    `json:"message,omitempty"`    // what happened, in words
@@ -76,7 +78,7 @@ func (l *Log) Add(e Entry) {
 	if l == nil {
 		return
 	}
-	line, err := json.Marshal(e)
+	line, err := json.Marshal(e.bounded())
 	if err == nil {
 		l.mu.Lock()
 		_, err = l.to.Write(append(line, '\n'))
@@ -85,6 +87,37 @@ func (l *Log) Add(e Entry) {
 	if err != nil {
 		l.failed(err)
 	}
+}
+
+// Bounds of what came from a client, in bytes: a path can have 64 KiB, and be six times as
+// long in JSON. A line that is longer than longestLine would end all reading.
+const (
+	mostText      = 4 << 10
+	mostMutations = 20
+)
+
+// bounded is an entry with the ends of long texts cut off.
+func (e Entry) bounded() Entry {
+	for _, text := range []*string{&e.Client, &e.Credential, &e.Method, &e.Host, &e.Path, &e.Operation, &e.Reason, &e.Message, &e.RequestID} {
+		*text = cut(*text, mostText)
+	}
+	if len(e.Mutations) > mostMutations {
+		e.Mutations = append(slices.Clone(e.Mutations[:mostMutations]), "…")
+	}
+	for i, name := range e.Mutations {
+		if len(name) > mostText/mostMutations {
+			e.Mutations = slices.Clone(e.Mutations) // the request has the same
+			e.Mutations[i] = cut(name, mostText/mostMutations)
+		}
+	}
+	return e
+}
+
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return text[:most] + "…"
 }
 
 // Close ends the file.

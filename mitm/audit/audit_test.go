@@ -67,9 +67,9 @@ func TestReadWhatWasWritten(t *testing.T) {
 func TestRotation(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "audit[1].json") // brackets are no pattern
 	l := open(t, file, 1, 0)
-	long := strings.Repeat("x", 100<<10)
+	long := strings.Repeat("x", mostText-10)
 	var want []string
-	for i := range 25 {
+	for i := range 600 {
 		path := fmt.Sprintf("/%d/", i) + long
 		l.Add(Entry{Time: noon, Event: Write, Path: path})
 		want = append(want, path)
@@ -110,6 +110,26 @@ func TestBrokenLine(t *testing.T) {
 	}
 	if got := out.String(); !strings.Contains(got, "201") || strings.Contains(got, "\x1b") {
 		t.Errorf("%q", got)
+	}
+}
+
+// Whatever a client sends, its line can be read again, and so can those after it.
+func TestLongTexts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "audit.json")
+	l := open(t, file, 1<<20, 0)
+	long := strings.Repeat("<", 60<<10) // six bytes each in JSON
+	var names []string
+	for range 100 {
+		names = append(names, long)
+	}
+	l.Add(Entry{Time: noon, Event: Write, Client: long, Credential: long, Method: long, Host: long, Path: long, Operation: long, Mutations: names, Reason: long, Message: long, RequestID: long})
+	l.Add(Entry{Time: noon, Event: Write, Path: "/next"})
+	got := read(t, file, Filter{})
+	if len(got) != 2 || !strings.HasPrefix(got[0], "<<<") || got[1] != "/next" {
+		t.Errorf("%d entries", len(got))
+	}
+	if names[0] != long {
+		t.Error("what was told was changed")
 	}
 }
 

@@ -24,7 +24,7 @@ func (f Filter) wants(e *Entry) bool {
 	return (f.Client == "" || f.Client == e.Client) && (f.Event == "" || f.Event == e.Event) && !e.Time.Before(f.Since)
 }
 
-// longestLine is more than any line that is written: paths are at most 64 KiB.
+// longestLine is more than any line that is written: see Entry.bounded.
 const longestLine = 256 << 10
 
 // Read visits the entries of an audit file, and of those that were put aside before it,
@@ -108,6 +108,9 @@ func (e *Entry) row() string {
 	what := strings.TrimSpace(e.Method + " " + e.Host + e.Path)
 	if e.Operation != "" {
 		what += " " + e.Operation
+	}
+	if len(e.Mutations) > 0 {
+		what += " (" + strings.Join(e.Mutations, ", ") + ")"
 	}
 	status := "-"
 	if e.Status != 0 {

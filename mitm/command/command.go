@@ -23,6 +23,7 @@ type commands struct {
 	Check   check         `cmd:"" help:"Say what is wrong with the configuration."`
 	Status  status        `cmd:"" help:"Show pool, clients and cache of the running octopool."`
 	Cache   cacheCommand  `cmd:"" help:"Look at what the running octopool keeps, and forget it."`
+	Audit   readAudit     `cmd:"" help:"Show what was done and by whom, and what was refused."`
 	Version version       `cmd:"" help:"Print the version."`
 }
 

@@ -14,6 +14,7 @@ type File struct {
 	Proxy      Proxy        `toml:"proxy"`
 	Admin      Admin        `toml:"admin"`
 	Log        Log          `toml:"log"`
+	Audit      Audit        `toml:"audit"`
 	CA         CA           `toml:"ca"`
 	Cache      Cache        `toml:"cache"`
 	Pool       Pool         `toml:"pool"`
@@ -142,6 +143,7 @@ func Default() File {
 		Proxy:  Proxy{Listen: "127.0.0.1:8080"},
 		Admin:  Admin{Listen: "127.0.0.1:9090"},
 		Log:    Log{Level: "info"},
+		Audit:  Audit{MaxBytes: 64 << 20, Keep: 10},
 		Cache:  Cache{Backend: "badger", TTL: Duration(720 * time.Hour), MaxEntry: 8 << 20},
 		Pool:   Pool{MaxWait: Duration(10 * time.Second)},
 		Policy: Policy{Anonymous: "passthrough", Unknown: "reject"},

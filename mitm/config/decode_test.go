@@ -15,6 +15,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		"proxy":    map[string]any{"listen": "127.0.0.1:1", "tls": true, "certificate": "file:p", "key": "file:q", "require_auth": true, "plain_base_url": true},
 		"admin":    map[string]any{"listen": "127.0.0.1:2", "token": "env:A"},
 		"log":      map[string]any{"level": "warn"},
+		"audit":    map[string]any{"file": "f", "max_bytes": "2MiB", "keep": int64(3)},
 		"ca":       map[string]any{"certificate": "file:c", "key": "file:k"},
 		"cache": map[string]any{
 			"backend": "redis", "url": "env:R", "max_bytes": "1GiB", "max_entry": "1KiB", "ttl": "1h",
@@ -41,7 +42,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		}},
 	})
 	want := File{
-		DataDir: "/data", Proxy: Proxy{"127.0.0.1:1", true, "file:p", "file:q", true, true}, Admin: Admin{"127.0.0.1:2", "env:A"}, Log: Log{"warn"}, CA: CA{"file:c", "file:k"},
+		DataDir: "/data", Proxy: Proxy{"127.0.0.1:1", true, "file:p", "file:q", true, true}, Admin: Admin{"127.0.0.1:2", "env:A"}, Log: Log{"warn"}, Audit: Audit{"f", 2 << 20, 3}, CA: CA{"file:c", "file:k"},
 		Cache: Cache{
 			"redis", "env:R", new(Size(1 << 30)), 1 << 10, Duration(time.Hour),
 			Duration(5 * time.Second), Duration(6 * time.Second), Duration(7 * time.Second), Duration(8 * time.Second),

@@ -12,6 +12,7 @@ func TestKeysAreThoseOfTheFile(t *testing.T) {
 		proxy proxy.listen proxy.tls proxy.certificate proxy.key proxy.require_auth proxy.plain_base_url
 		admin admin.listen admin.token
 		log log.level
+		audit audit.file audit.max_bytes audit.keep
 		ca ca.certificate ca.key
 		cache cache.backend cache.url cache.max_bytes cache.max_entry cache.ttl
 		cache.fresh_for cache.stale_if_error cache.negative_for cache.graphql_fresh_for

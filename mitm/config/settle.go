@@ -40,6 +40,7 @@ type Settings struct {
 	AdminListen string
 	AdminToken  policy.Secret
 	LogLevel    slog.Level
+	Audit       AuditFile
 
 	Cache  CacheSettings
 	Egress mitm.Egress
@@ -96,6 +97,7 @@ func (s *settler) settings(f File) Settings {
 		Places:      s.places(f),
 		AdminListen: f.Admin.Listen,
 		LogLevel:    s.level(f.Log),
+		Audit:       s.audit(f.Audit),
 		Cache:       s.caching(f.Cache),
 		Egress:      s.egress(f.Tunnel),
 		Door:        s.door(f.Proxy),

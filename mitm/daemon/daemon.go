@@ -34,6 +34,7 @@ type Daemon struct {
 	started   time.Time
 	log       *slog.Logger
 	level     *slog.LevelVar // of log
+	audit     *auditor
 
 	following     follower
 	configuration atomic.Pointer[admin.Configuration]
@@ -59,10 +60,11 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
+	audited := &auditor{log: log}
 	upstream := mitm.NewUpstream(s.GitHubs)
 	of := s.Pools()
 	userAgent := "octopool/" + Version()
-	of.Transport, of.UserAgent, of.Log = upstream, userAgent+" (pool)", log
+	of.Transport, of.UserAgent, of.Log, of.Changed = upstream, userAgent+" (pool)", log, audited.credential
 	pools, err := pool.New(of)
 	if err != nil {
 		return nil, err
@@ -90,15 +92,18 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := audited.open(s.Audit); err != nil {
+		return nil, errors.Join(err, stored.Close())
+	}
 	for _, warning := range s.Warnings {
 		log.Warn("configuration", "warning", warning)
 	}
 	proxy := mitm.New(mitm.Config{
 		GitHubs: s.GitHubs, Upstream: upstream, Authority: authority, Pools: pools, Store: stored,
-		Log: log, UserAgent: userAgent, Rules: mitm.Rules{Policy: rules, Egress: s.Egress, Door: s.Door, Tuning: s.Cache.Tuning},
+		Log: log, Audit: audited.Log, UserAgent: userAgent, Rules: mitm.Rules{Policy: rules, Egress: s.Egress, Door: s.Door, Tuning: s.Cache.Tuning},
 	})
 	d = &Daemon{
-		authority: authority, proxy: proxy, pools: pools, store: stored, settings: s, log: log, level: level,
+		authority: authority, proxy: proxy, pools: pools, store: stored, settings: s, log: log, level: level, audit: audited,
 		started: time.Now().UTC().Round(time.Second), upstream: upstream, endPools: run(pools, proxy, stored),
 		proxyAt: proxyListener.Addr(), proxyURL: proxyURL(s.Places, proxyListener.Addr().String()), failed: make(chan error, 2),
 		admin: &http.Server{
@@ -109,6 +114,7 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	d.admin.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*d.shown.Load()).ServeHTTP(w, r) })
 	d.configuration.Store(&admin.Configuration{Current: true, Loaded: d.started, Read: d.started, Problems: []string{}, Restart: []string{}})
 	d.show(nil)
+	audited.began(s)
 	go func() { d.failed <- proxy.Serve(proxyListener) }()
 	if adminListener != nil {
 		d.adminAt = adminListener.Addr()
@@ -204,5 +210,5 @@ func (d *Daemon) Stop(ctx context.Context) error {
 	d.endPools() // not before: requests in flight may wait for a token
 	(&http.Client{Transport: d.upstream}).CloseIdleConnections()
 	d.admin.Close()
-	return errors.Join(err, d.store.Close())
+	return errors.Join(d.audit.ended(err), d.store.Close())
 }

@@ -135,7 +135,9 @@ func (f *follower) reload(why string) admin.Reloaded {
 			f.log.Warn("configuration", "warning", warning)
 		}
 	}
-	return admin.Reloaded{Changed: changed, Restart: told.Restart, Problems: told.Problems}
+	done := admin.Reloaded{Changed: changed, Restart: told.Restart, Problems: told.Problems}
+	f.audit.reloaded(why, done)
+	return done
 }
 
 // settle reads the configuration, and remembers what was in its files before: what changes

@@ -63,6 +63,7 @@ func possible(running, next config.Settings) (config.Settings, []string) {
 	wait("cache.url", !reflect.DeepEqual(is.URL, was.URL), func() { is.URL = was.URL })
 	wait("cache.max_bytes", is.MaxBytes != was.MaxBytes, func() { is.MaxBytes = was.MaxBytes })
 	wait("cache.ttl", is.TTL != was.TTL, func() { is.TTL = was.TTL })
+	wait("audit", next.Audit != running.Audit, func() { next.Audit = running.Audit })
 	wait("github", !slices.EqualFunc(next.GitHubs, running.GitHubs, sameGitHub), func() { next.GitHubs = running.GitHubs })
 
 	limits := maps.Clone(running.Limits)

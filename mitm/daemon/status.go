@@ -49,6 +49,7 @@ func (d *Daemon) writeMetrics(w io.Writer) {
 	now := metrics.NewSet()
 	now.NewGauge("octopool_config_last_reload_successful", func() float64 { return current })
 	now.NewGauge("octopool_config_last_reload_success_timestamp_seconds", func() float64 { return float64(c.Loaded.Unix()) })
+	now.NewCounter("octopool_audit_errors_total").Set(d.audit.errors.Load())
 	now.WritePrometheus(w)
 }
 

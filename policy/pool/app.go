@@ -83,6 +83,7 @@ func (p *Pools) follow(a *app, now time.Time) {
 		gone := c.app == a && !slices.ContainsFunc(a.known, func(i installation.Installation) bool { return i.ID == c.id })
 		if gone {
 			p.note(slog.LevelInfo, "installation is gone", slog.String("credential", c.Name))
+			p.became(c.Name, Lost, "")
 		}
 		return gone
 	})
@@ -126,6 +127,7 @@ func (p *Pools) install(a *app, i installation.Installation) *credential {
 	}
 	if c.account == "" { // else it was known before a reload
 		p.note(slog.LevelInfo, "installation found", slog.String("credential", c.Name), slog.String("owner", i.Owner))
+		p.became(c.Name, Found, "on "+i.Owner)
 	}
 	return c
 }
@@ -160,6 +162,7 @@ func (p *Pools) minted(c *credential, s *slot, t installation.Token, err error, 
 	if err == nil {
 		s.auth, s.made, s.expires = authorize(t.Text), now, t.Expires
 		s.wanted, s.failed, s.problem = false, 0, ""
+		p.became(c.Name, Renewed, "until "+t.Expires.UTC().Format(time.RFC3339))
 		p.bringBack(c)
 		return
 	}

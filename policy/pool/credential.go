@@ -116,6 +116,7 @@ func (c *credential) bar(owner string, until time.Time) {
 func (p *Pools) takeDown(c *credential, why string, now time.Time) {
 	if c.down != why {
 		p.note(slog.LevelWarn, "credential is out of service", slog.String("credential", c.Name), slog.String("reason", why))
+		p.became(c.Name, WentDown, why)
 	}
 	c.down, c.retry, c.hearsay = why, now.Add(recheckAfter), false
 }
@@ -124,6 +125,7 @@ func (p *Pools) takeDown(c *credential, why string, now time.Time) {
 func (p *Pools) bringBack(c *credential) {
 	if c.down != "" {
 		p.note(slog.LevelInfo, "credential is in service again", slog.String("credential", c.Name))
+		p.became(c.Name, CameBack, "")
 	}
 	c.down = ""
 }

@@ -57,6 +57,7 @@ type Config struct {
 	Transport http.RoundTripper
 	UserAgent string
 	Log       *slog.Logger // nil for none
+	Changed   func(Change) // told of what becomes of credentials; nil for nobody
 }
 
 // Pools are all credentials of one octopool. They are safe for concurrent use.
@@ -76,7 +77,8 @@ type Pools struct {
 	heard      map[taker][4]int    // what other octopools have taken of the paces
 	queue      queue
 	watch      func(Asked)
-	notes      []note // to be logged when mu is released
+	notes      []note   // to be logged when mu is released
+	changes    []Change // to be told then
 }
 
 // member names one pool: pools of the same name on two GitHubs never mix.
@@ -90,7 +92,7 @@ type numbered struct{ github, number string }
 // App or whose key is none, and a client whose writes_as is no credential of its pool.
 func New(c Config) (*Pools, error) {
 	p := &Pools{
-		Config: Config{Transport: c.Transport, UserAgent: c.UserAgent, Log: c.Log},
+		Config: Config{Transport: c.Transport, UserAgent: c.UserAgent, Log: c.Log, Changed: c.Changed},
 		now:    time.Now, kick: make(chan struct{}, 1),
 		services: map[string]*service{}, principals: map[string]*principal{}, clients: map[string]*client{},
 		numbers: map[numbered]string{}, heard: map[taker][4]int{},
@@ -146,11 +148,14 @@ func (p *Pools) note(level slog.Level, message string, attrs ...slog.Attr) {
 	p.notes = append(p.notes, note{level, message, attrs})
 }
 
-// unlock releases p.mu and writes what was to be logged.
+// unlock releases p.mu, tells what was to be told, and writes what was to be logged.
 func (p *Pools) unlock() {
-	notes := p.notes
-	p.notes = nil
+	notes, changes := p.notes, p.changes
+	p.notes, p.changes = nil, nil
 	p.mu.Unlock()
+	for _, c := range changes {
+		p.Changed(c)
+	}
 	if p.Log == nil {
 		return
 	}
