@@ -9,17 +9,29 @@ import (
 	"octopool/policy"
 )
 
-// audit writes down a request that may have changed something at GitHub, and one that was
-// refused.
+// audit writes down a request that may have changed something at GitHub, one that was
+// refused, and one that would have been.
 func (p *Proxy) audit(w *record, r *http.Request, err error) {
-	event, ok := w.event(r, err)
-	if p.Audit == nil || !ok {
+	if p.Audit == nil {
 		return
 	}
+	e := w.entry(r, err)
+	if event, ok := w.event(r, err); ok {
+		e.Event = event
+		p.Audit.Add(e)
+	}
+	if w.spared != nil {
+		e.Event, e.Reason, e.Message = audit.WouldRefuse, refusalFor(w.spared, w.start).reason, w.spared.Error()
+		p.Audit.Add(e)
+	}
+}
+
+// entry is what there is to say of a request, whatever it is called.
+func (w *record) entry(r *http.Request, err error) audit.Entry {
 	e := audit.Entry{
-		Time: time.Now().UTC(), Event: event, Client: w.client,
+		Time: time.Now().UTC(), Client: w.client,
 		Method: r.Method, Host: w.asked.Origin.Host, Path: r.URL.Path, // never the query: it can hold secrets
-		Status: w.status, Reason: w.refusal,
+		Status: w.status, Outcome: w.outcome(), Reason: w.refusal,
 	}
 	if d := w.asked.Document; d != nil {
 		e.Operation, e.Mutations = d.Operation, d.Mutations
@@ -30,7 +42,7 @@ func (p *Proxy) audit(w *record, r *http.Request, err error) {
 	if err != nil {
 		e.Message = err.Error()
 	}
-	p.Audit.Add(e)
+	return e
 }
 
 // event is what the audit file calls a request, if it has a place there. A write that was

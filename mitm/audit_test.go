@@ -11,7 +11,9 @@ import (
 	"testing"
 
 	"octopool/mitm"
+	"octopool/mitm/admin"
 	"octopool/mitm/audit"
+	"octopool/policy"
 )
 
 // audited keeps an audit file, and returns what is in it by now.
@@ -104,4 +106,56 @@ func TestAuditOfAWriteWhoseClientLeft(t *testing.T) {
 	eventually(t, "the write has its line, and the read none", func() bool {
 		return slices.Equal(lines(), []string{"write ci POST api.github.com /repos/acme/web/issues left"})
 	})
+}
+
+// A client whose scopes are reported only gets what they do not name, and it is told
+// everywhere that it would not have; credentials stay shut.
+func TestReportOnly(t *testing.T) {
+	with, lines := audited(t)
+	s := start(t, with, withScopes("read /repos/acme/web"), withRules(func(r *policy.Rules) { r.Clients[0].ReportOnly = true }))
+	c := s.client(ciToken)
+	for _, ask := range []struct {
+		method, url string
+		want        int
+	}{
+		{"GET", "https://api.github.com/repos/acme/web", 200},
+		{"GET", "https://api.github.com/repos/acme/api", 200},
+		{"POST", "https://api.github.com/repos/acme/web/issues", 201},
+		{"GET", "https://api.github.com/repos/acme/web/keys", 403},
+		{"GET", "https://api.github.com/repos/acme//web", 400},
+	} {
+		body := ""
+		if ask.method == "POST" {
+			body = `{"title":"x"}`
+		}
+		if got := do(t, c, ask.method, ask.url, body); got.status != ask.want {
+			t.Errorf("%s %s: %d %s", ask.method, ask.url, got.status, got.body)
+		}
+	}
+	want := []string{
+		"would_refuse ci bot GET api.github.com /repos/acme/api OK scope",
+		"write ci bot POST api.github.com /repos/acme/web/issues Created",
+		"would_refuse ci bot POST api.github.com /repos/acme/web/issues Created scope",
+		"refusal ci GET api.github.com /repos/acme/web/keys Forbidden scope",
+		"refusal GET api.github.com /repos/acme//web Bad Request path",
+	}
+	if got := lines(); !slices.Equal(got, want) {
+		t.Errorf("audit file:\n%s", strings.Join(got, "\n"))
+	}
+	for _, line := range []string{`octopool_would_refuse_total{client="ci",reason="scope"} 2`, `octopool_refused_total{client="ci",reason="scope"} 1`} {
+		if !strings.Contains(s.metrics(), line+"\n") {
+			t.Errorf("/metrics has no %s", line)
+		}
+	}
+	if n := strings.Count(s.logged(), `would_refuse="octopool: client ci may not `); n != 2 {
+		t.Errorf("the log tells it %d times", n)
+	}
+	if i := slices.IndexFunc(s.proxy.Status().Clients, func(c admin.Client) bool { return c.Name == "ci" && c.WouldRefuse["scope"] == 2 }); i < 0 {
+		t.Errorf("status: %+v", s.proxy.Status().Clients)
+	}
+	for _, seen := range s.github.Seen() {
+		if strings.Contains(seen.String(), "/keys") {
+			t.Errorf("GitHub was asked: %s", seen)
+		}
+	}
 }

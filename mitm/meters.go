@@ -31,6 +31,7 @@ type meters struct {
 	spent    family[pointLabels, *metrics.Counter]
 	saved    family[pointLabels, *metrics.Counter]
 	refusals family[refusedLabels, *metrics.Counter]
+	spared   family[refusedLabels, *metrics.Counter] // refusals that are reported only
 
 	routesSpent, routesSaved family[routePointLabels, *metrics.Counter]
 
@@ -89,6 +90,9 @@ func newMeters() *meters {
 	m.refusals.make = func(l refusedLabels) *metrics.Counter {
 		return set.GetOrCreateCounter(fmt.Sprintf("octopool_refused_total{client=%q,reason=%q}", l.client, l.reason))
 	}
+	m.spared.make = func(l refusedLabels) *metrics.Counter {
+		return set.GetOrCreateCounter(fmt.Sprintf("octopool_would_refuse_total{client=%q,reason=%q}", l.client, l.reason))
+	}
 	for _, direction := range []string{"sent", "received"} {
 		m.bytes[direction] = set.NewCounter(fmt.Sprintf("octopool_tunnel_bytes_total{direction=%q}", direction))
 	}
@@ -132,6 +136,9 @@ func (m *meters) request(w *record, method, route string, took time.Duration) {
 	m.took.of(tookLabels{kind, outcome}).Update(took.Seconds())
 	if route != "" {
 		m.routes.of(routeLabels{client, route, outcome}).Inc()
+	}
+	if w.spared != nil {
+		m.spared.of(refusedLabels{client, refusalFor(w.spared, w.start).reason}).Inc()
 	}
 	if a := w.answer; a != nil && a.Resource != "" {
 		m.spent.of(pointLabels{client, a.Resource}).Add(a.Spent)

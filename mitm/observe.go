@@ -29,10 +29,11 @@ type record struct {
 	standIn bool   // nobody is known to ask: see policy.Caller.StandsIn
 	pool    string // the caller's, once known; "" for one who passes through
 	asked   policy.Request
-	answer  *exchange.Answer // nil when there was none
-	refusal string           // why there was none
-	status  int              // what the client got; 0 when it got nothing
-	bytes   int64            // of body, to the client
+	spared  *policy.OutOfScope // the refusal that it would have got; nil for none
+	answer  *exchange.Answer   // nil when there was none
+	refusal string             // why there was none
+	status  int                // what the client got; 0 when it got nothing
+	bytes   int64              // of body, to the client
 }
 
 func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *record {
@@ -182,6 +183,9 @@ func (p *Proxy) end(w *record, r *http.Request, err error) {
 			slog.String("request_id", cmp.Or(a.Header.Get("X-Github-Request-Id"), "-")))
 	} else {
 		attrs = append(attrs, slog.String("reason", w.refusal))
+	}
+	if w.spared != nil {
+		attrs = append(attrs, slog.String("would_refuse", w.spared.Error()))
 	}
 	if err != nil {
 		attrs = append(attrs, slog.Any("err", err))

@@ -109,6 +109,7 @@ func (p *Proxy) answer(w *record, r *http.Request, enter func(*http.Request) (en
 	if err != nil {
 		return w.orChallenge(err)
 	}
+	w.asked, w.spared = grant.Request(), grant.WouldRefuse()
 	a, err := p.exchange.Do(r.Context(), grant, r)
 	if err != nil {
 		return w.orChallenge(err)

@@ -130,7 +130,7 @@ func (p *Proxy) clientStatus() []admin.Client {
 	of := func(name string) *admin.Client {
 		if all[name] == nil {
 			all[name] = &admin.Client{
-				Name: name, Requests: map[string]uint64{}, PointsSpent: map[string]uint64{}, PointsSaved: map[string]uint64{}, Refused: map[string]uint64{},
+				Name: name, Requests: map[string]uint64{}, PointsSpent: map[string]uint64{}, PointsSaved: map[string]uint64{}, Refused: map[string]uint64{}, WouldRefuse: map[string]uint64{},
 			}
 		}
 		return all[name]
@@ -145,6 +145,7 @@ func (p *Proxy) clientStatus() []admin.Client {
 	}
 	p.meters.requests.each(func(l requestLabels, n *metrics.Counter) { of(l.client).Requests[l.outcome] += n.Get() })
 	p.meters.refusals.each(func(l refusedLabels, n *metrics.Counter) { of(l.client).Refused[l.reason] += n.Get() })
+	p.meters.spared.each(func(l refusedLabels, n *metrics.Counter) { of(l.client).WouldRefuse[l.reason] += n.Get() })
 	p.meters.spent.each(func(l pointLabels, n *metrics.Counter) { of(l.client).PointsSpent[l.resource] += n.Get() })
 	p.meters.saved.each(func(l pointLabels, n *metrics.Counter) { of(l.client).PointsSaved[l.resource] += n.Get() })
 	clients := []admin.Client{}

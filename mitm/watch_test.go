@@ -91,9 +91,9 @@ func TestStatus(t *testing.T) {
 {"github":"github.com","name":"spare","ready":false,"credentials":[
   {"name":"gone","kind":"pat","owner":"","principal":"","up":false,"reason":"GitHub answered 401 Bad credentials","retry":"TIME","in_flight":0,"budgets":{}}]}],
 "clients":[
-  {"name":"-","allowance":null,"in_flight":0,"waiting":0,"requests":{"refused":1},"points_spent":{"core":2},"points_saved":{},"refused":{"tunnel":1,"unknown_token":1}},
-  {"name":"ci","allowance":{"limit":3,"used":3,"remaining":0,"reset":"TIME"},"in_flight":0,"waiting":0,"requests":{"fetched":2,"forwarded":1,"refused":1,"revalidated":1},"points_spent":{"core":3},"points_saved":{"core":1},"refused":{"allowance":1}},
-  {"name":"ops","allowance":null,"in_flight":0,"waiting":0,"requests":{"refused":1},"points_spent":{},"points_saved":{},"refused":{"credential":1}}],
+  {"name":"-","allowance":null,"in_flight":0,"waiting":0,"requests":{"refused":1},"points_spent":{"core":2},"points_saved":{},"refused":{"tunnel":1,"unknown_token":1},"would_refuse":{}},
+  {"name":"ci","allowance":{"limit":3,"used":3,"remaining":0,"reset":"TIME"},"in_flight":0,"waiting":0,"requests":{"fetched":2,"forwarded":1,"refused":1,"revalidated":1},"points_spent":{"core":3},"points_saved":{"core":1},"refused":{"allowance":1},"would_refuse":{}},
+  {"name":"ops","allowance":null,"in_flight":0,"waiting":0,"requests":{"refused":1},"points_spent":{},"points_saved":{},"refused":{"credential":1},"would_refuse":{}}],
 "store":{"entries":2,"bytes":N,"errors":0,"evictions":0},"formula":{"match":2,"mismatch":0},"tunnels":{"active":0,"sent_bytes":0,"received_bytes":0}}`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -7,6 +7,7 @@ import "fmt"
 type Grant struct {
 	caller  Caller
 	request Request
+	beyond  *OutOfScope // see WouldRefuse
 }
 
 // Valid reports whether Authorize made g.
@@ -25,6 +26,10 @@ func (g Grant) Pool() string {
 
 // Request returns what was granted.
 func (g Grant) Request() Request { return g.request }
+
+// WouldRefuse is the refusal that the client's scopes call for and that it was spared,
+// since they are to be reported only; nil when they allow the request.
+func (g Grant) WouldRefuse() *OutOfScope { return g.beyond }
 
 // Presents says with what the request is sent.
 func (g Grant) Presents() Presentation {
@@ -76,6 +81,10 @@ func (e *Unresolved) Path() string { return "/" + e.Collection + "/" + e.ID }
 // endpoints that make or show credentials unless a scope names them word by word.
 // Who passes through is bound by nothing here: GitHub decides, by the credential
 // that the caller has or has not.
+//
+// A client whose scopes are to be reported only is granted what they do not name, with
+// WouldRefuse. That opens no endpoint that makes or shows credentials, and no path of
+// which it is not known whom it is about.
 func (p *Policy) Authorize(c Caller, r Request) (Grant, error) {
 	refuse := func(reason string) (Grant, error) {
 		return Grant{}, &OutOfScope{c.name, r.Method, r.UpstreamPath(), reason}
@@ -86,21 +95,27 @@ func (p *Policy) Authorize(c Caller, r Request) (Grant, error) {
 	case r.Path.text == "":
 		return refuse("there is no path")
 	case c.client == nil, r.isBeyondScopes():
-		return Grant{c, r}, nil
+		return Grant{caller: c, request: r}, nil
 	}
 	scopes := c.client.scopes
 	guard := guardOf(&r)
+	outOfScope := func(reason string) (Grant, error) {
+		if c.client.reportOnly && guard == nil {
+			return Grant{c, r, &OutOfScope{c.name, r.Method, r.UpstreamPath(), reason}}, nil
+		}
+		return refuse(reason)
+	}
 	if len(scopes) == 0 {
 		if guard != nil {
 			return refuse(guard.why + ", and no scope names it")
 		}
-		return Grant{c, r}, nil
+		return Grant{caller: c, request: r}, nil
 	}
 	if r.Kind == KindGraphQL {
 		if reason := refuseDocument(scopes, &r); reason != "" {
-			return refuse(reason)
+			return outOfScope(reason)
 		}
-		return Grant{c, r}, nil
+		return Grant{caller: c, request: r}, nil
 	}
 	if collection, id, numbered := r.number(); numbered {
 		if !only(id, isDigit) {
@@ -114,7 +129,7 @@ func (p *Policy) Authorize(c Caller, r Request) (Grant, error) {
 			continue
 		}
 		if guard == nil || guard.namedBy(&scopes[i]) {
-			return Grant{c, r}, nil
+			return Grant{caller: c, request: r}, nil
 		}
 		allowed = true
 	}
@@ -122,11 +137,11 @@ func (p *Policy) Authorize(c Caller, r Request) (Grant, error) {
 	case allowed:
 		return refuse(guard.why + ", and no scope names it word by word")
 	case r.Kind == KindGit, r.Kind == KindLFS, r.Kind == KindArchive:
-		return refuse("it needs the scope " + r.gitScope(c.client.namesGitHubs()))
+		return outOfScope("it needs the scope " + r.gitScope(c.client.namesGitHubs()))
 	case r.Kind == KindOther:
-		return refuse("no scope is about such pages")
+		return outOfScope("no scope is about such pages")
 	}
-	return refuse("")
+	return outOfScope("")
 }
 
 // gitScope is the least scope that names a request of git's kinds: what is asked, such as

@@ -36,5 +36,5 @@ func (p *Policy) AuthorizeLookup(c Caller, o Origin, prefix string, n *Unresolve
 	if err != nil {
 		return refuse("this is no path")
 	}
-	return Grant{c, Request{Origin: o, Method: "GET", Kind: KindREST, Prefix: prefix, Path: path}}, nil
+	return Grant{caller: c, request: Request{Origin: o, Method: "GET", Kind: KindREST, Prefix: prefix, Path: path}}, nil
 }

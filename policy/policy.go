@@ -27,6 +27,9 @@ type Registration struct {
 	Holder *Holder // instead of Token: the client is who an issuer says it is
 	Pool   string  // "" is "default"
 	Scopes []Scope
+
+	// ReportOnly lets it do what its scopes do not name, and has that told.
+	ReportOnly bool
 }
 
 // Rules are what New makes a Policy of.
@@ -34,6 +37,9 @@ type Rules struct {
 	Clients   []Registration
 	Anonymous string // no token: "passthrough" (the default), "reject", or "client:NAME"
 	Unknown   string // unregistered token: "reject" (the default), or "passthrough"
+
+	// ReportOnly is that of every client.
+	ReportOnly bool
 }
 
 // A Policy answers two questions about each request: whose is it, and may it be.
@@ -52,6 +58,8 @@ type client struct {
 	digest Digest
 	holder *Holder
 	scopes []Scope
+
+	reportOnly bool
 }
 
 // Errors of Identify. Both are answered with a challenge: git asks its credential
@@ -76,6 +84,7 @@ func New(rules Rules) (*Policy, error) {
 		if other := p.clients[c.digest]; other != nil {
 			return nil, fmt.Errorf("client %q: it has the same token as client %q", c.name, other.name)
 		}
+		c.reportOnly = reg.ReportOnly || rules.ReportOnly
 		byName[c.name] = c
 		if c.holder != nil {
 			p.holders = append(p.holders, c)
@@ -106,7 +115,7 @@ func New(rules Rules) (*Policy, error) {
 }
 
 func newClient(reg Registration) (*client, error) {
-	c := &client{reg.Name, reg.Pool, reg.Token, reg.Holder, slices.Clone(reg.Scopes)}
+	c := &client{name: reg.Name, pool: reg.Pool, digest: reg.Token, holder: reg.Holder, scopes: slices.Clone(reg.Scopes)}
 	if c.pool == "" {
 		c.pool = "default"
 	}

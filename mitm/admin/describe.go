@@ -70,6 +70,7 @@ octopool_client_allowance_reset_seconds Until the allowance is whole again.
 octopool_client_requests_in_flight A client's requests that are on their way to GitHub.
 octopool_client_requests_waiting A client's requests that wait for a place within a limit.
 octopool_refused_total Requests that octopool answered with an error of its own, by why.
+octopool_would_refuse_total Requests that were let through although their client's scopes do not name them, by why.
 octopool_formula_total ETags that were what octopool had computed, and that were not.
 octopool_store_entries Stored answers.
 octopool_store_bytes Size of the stored answers.

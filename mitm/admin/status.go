@@ -61,7 +61,8 @@ type Client struct {
 	Requests    map[string]uint64 `json:"requests"`     // by outcome
 	PointsSpent map[string]uint64 `json:"points_spent"` // by resource
 	PointsSaved map[string]uint64 `json:"points_saved"`
-	Refused     map[string]uint64 `json:"refused"` // by reason
+	Refused     map[string]uint64 `json:"refused"`      // by reason
+	WouldRefuse map[string]uint64 `json:"would_refuse"` // the same, of what was let through since scopes are reported only
 }
 
 // Store is what is kept of GitHub's answers. Errors and evictions count since start.

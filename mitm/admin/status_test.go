@@ -43,9 +43,9 @@ func busy() Status {
 			}},
 		},
 		Clients: []Client{
-			{Name: "-", Requests: map[string]uint64{"refused": 2}, PointsSpent: map[string]uint64{}, PointsSaved: map[string]uint64{}, Refused: map[string]uint64{"unknown_token": 2}},
+			{Name: "-", Requests: map[string]uint64{"refused": 2}, PointsSpent: map[string]uint64{}, PointsSaved: map[string]uint64{}, Refused: map[string]uint64{"unknown_token": 2}, WouldRefuse: map[string]uint64{}},
 			{Name: "ci", Allowance: &allowance, InFlight: 3, Waiting: 1, Requests: map[string]uint64{"fetched": 1000, "revalidated": 400, "refused": 3},
-				PointsSpent: map[string]uint64{"core": 1000, "graphql": 250}, PointsSaved: map[string]uint64{"core": 400}, Refused: map[string]uint64{"scope": 1, "pace": 2}},
+				PointsSpent: map[string]uint64{"core": 1000, "graphql": 250}, PointsSaved: map[string]uint64{"core": 400}, Refused: map[string]uint64{"scope": 1, "pace": 2}, WouldRefuse: map[string]uint64{"scope": 3}},
 		},
 		Store:   Store{Entries: 1, Bytes: 5 << 20, Evictions: 12},
 		Formula: Formula{Match: 1000, Mismatch: 1},
@@ -123,6 +123,9 @@ func TestStatusIsJSON(t *testing.T) {
       "refused": {
         "pace": 2,
         "scope": 1
+      },
+      "would_refuse": {
+        "scope": 3
       }
     }
   ],
@@ -168,7 +171,7 @@ bot2        pat           default of github.com   octo-bot  up     -            
 
 CLIENT  REQUESTS  SPENT  SAVED  ALLOWANCE        IN FLIGHT  WAITING  REFUSED
 -       2         0      0      -                0          0        2 unknown_token
-ci      1403      1250   400    750/2000 in 12m  3          1        2 pace, 1 scope
+ci      1403      1250   400    750/2000 in 12m  3          1        2 pace, 1 scope, 3 scope reported only
 
 Store: 1 answer in 5.0 MiB, 0 errors, 12 evictions
 ETags: 1000 as computed, 1 not

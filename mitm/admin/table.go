@@ -93,6 +93,9 @@ func (s Status) clients() string {
 		for _, reason := range slices.Sorted(maps.Keys(c.Refused)) {
 			refused = append(refused, fmt.Sprintf("%d %s", c.Refused[reason], reason))
 		}
+		for _, reason := range slices.Sorted(maps.Keys(c.WouldRefuse)) {
+			refused = append(refused, fmt.Sprintf("%d %s reported only", c.WouldRefuse[reason], reason))
+		}
 		t.row(c.Name, number(total(c.Requests)), number(total(c.PointsSpent)), number(total(c.PointsSaved)), s.left(allowance),
 			number(c.InFlight), number(c.Waiting), cmp.Or(strings.Join(refused, ", "), "-"))
 	}

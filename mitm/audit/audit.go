@@ -23,12 +23,13 @@ type Event string
 
 // The events there are.
 const (
-	Write      Event = "write"      // a request that may have changed something at GitHub
-	Refusal    Event = "refusal"    // a request that octopool answered with an error of its own
-	Credential Event = "credential" // a credential went out of service or came back, was found or lost
-	Reload     Event = "reload"     // of the configuration
-	Start      Event = "start"
-	Stop       Event = "stop"
+	Write       Event = "write"        // a request that may have changed something at GitHub
+	Refusal     Event = "refusal"      // a request that octopool answered with an error of its own
+	Credential  Event = "credential"   // a credential went out of service or came back, was found or lost
+	WouldRefuse Event = "would_refuse" // a request that only report_only has spared a refusal
+	Reload      Event = "reload"       // of the configuration
+	Start       Event = "start"
+	Stop        Event = "stop"
 )
 
 // An Entry is one line.
@@ -43,6 +44,7 @@ type Entry struct {
 	Operation  string    `json:"operation,omitempty"` // of GraphQL, as its client calls it
 	Mutations  []string  `json:"mutations,omitempty"` // what that does, by GitHub's names
 	Status     int       `json:"status,omitempty"`
+	Outcome    string    `json:"outcome,omitempty"`    // how it was answered
 	Reason     string    `json:"reason,omitempty"`     // of a refusal, as in octopool_refused_total
 	Message    string    `json:"message,omitempty"`    // what happened, in words
 	RequestID  string    `json:"request_id,omitempty"` // GitHub's

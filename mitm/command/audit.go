@@ -10,7 +10,7 @@ import (
 type readAudit struct {
 	file
 	Client string        `help:"Of this client alone." placeholder:"NAME"`
-	Event  string        `help:"Of this kind alone: write, refusal, credential, reload, start or stop." enum:",write,refusal,credential,reload,start,stop" default:"" placeholder:"KIND"`
+	Event  string        `help:"Of this kind alone: write, refusal, would_refuse, credential, reload, start or stop." enum:",write,refusal,would_refuse,credential,reload,start,stop" default:"" placeholder:"KIND"`
 	Since  time.Duration `help:"Not older than this, such as 90m or 168h." placeholder:"DURATION"`
 	JSON   bool          `help:"The lines as they are in the file."`
 }

@@ -81,6 +81,8 @@ type Pool struct {
 type Policy struct {
 	Anonymous string `toml:"anonymous"`
 	Unknown   string `toml:"unknown"`
+
+	ReportOnly bool `toml:"report_only"`
 }
 
 // Tunnel says which hosts that are not intercepted may be reached.
@@ -130,6 +132,7 @@ type Client struct {
 	Token           string            `toml:"token"` // a reference
 	Pool            string            `toml:"pool"`
 	Scopes          []string          `toml:"scopes"`
+	ReportOnly      bool              `toml:"report_only"`
 	RequestsPerHour *int              `toml:"requests_per_hour"`
 	Concurrency     *int              `toml:"concurrency"`
 	WritesAs        string            `toml:"writes_as"`    // the name of a credential

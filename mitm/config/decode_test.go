@@ -23,7 +23,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			"fresh": []map[string]any{{"path": "/a", "for": "0s"}, {"path": "/b"}},
 		},
 		"pool":   map[string]any{"max_wait": "9s"},
-		"policy": map[string]any{"anonymous": "reject", "unknown": "passthrough"},
+		"policy": map[string]any{"anonymous": "reject", "unknown": "passthrough", "report_only": true},
 		"tunnel": map[string]any{"allow": []any{"a"}, "deny": []any{"b", "c"}, "ports": []any{int64(1), int64(2)}, "private": true},
 		"github": []map[string]any{
 			{"host": "h", "git": false, "dial": "d", "ca_file": "f", "limits": map[string]any{
@@ -37,7 +37,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		},
 		// An inline table in a list is another way to write the same.
 		"client": []any{map[string]any{
-			"name": "n", "token_sha256": "s", "token": "t", "pool": "p", "scopes": []any{}, "requests_per_hour": int64(7), "concurrency": int64(8),
+			"name": "n", "token_sha256": "s", "token": "t", "pool": "p", "scopes": []any{}, "report_only": true, "requests_per_hour": int64(7), "concurrency": int64(8),
 			"writes_as": "w", "repositories": []any{"o/r"}, "permissions": map[string]any{"contents": "read", "a.b": ""},
 		}},
 	})
@@ -48,11 +48,11 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Duration(5 * time.Second), Duration(6 * time.Second), Duration(7 * time.Second), Duration(8 * time.Second),
 			[]Fresh{{"/a", new(Duration(0))}, {"/b", nil}},
 		},
-		Pool: Pool{Duration(9 * time.Second)}, Policy: Policy{"reject", "passthrough"},
+		Pool: Pool{Duration(9 * time.Second)}, Policy: Policy{"reject", "passthrough", true},
 		Tunnel:     Tunnel{[]string{"a"}, []string{"b", "c"}, []int{1, 2}, true},
 		GitHub:     []GitHub{{"h", new(false), "d", "f", Limits{new(1), new(2), new(3), new(4), new(0)}}, {Host: "g"}},
 		Credential: []Credential{{Name: "n", Pool: "p", GitHub: "g", PAT: "env:P", Owners: []string{"o"}}, {AppID: new(int64(12)), ClientID: "Iv", PrivateKey: "file:p", InstallationID: new(int64(1) << 40)}},
-		Client:     []Client{{"n", "s", "t", "p", []string{}, new(7), new(8), "w", []string{"o/r"}, map[string]string{"contents": "read", "a.b": ""}}},
+		Client:     []Client{{"n", "s", "t", "p", []string{}, true, new(7), new(8), "w", []string{"o/r"}, map[string]string{"contents": "read", "a.b": ""}}},
 	}
 	if len(problems) > 0 {
 		t.Error(problems)

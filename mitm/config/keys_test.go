@@ -18,14 +18,14 @@ func TestKeysAreThoseOfTheFile(t *testing.T) {
 		cache.fresh_for cache.stale_if_error cache.negative_for cache.graphql_fresh_for
 		cache.fresh cache.fresh.path cache.fresh.for
 		pool pool.max_wait
-		policy policy.anonymous policy.unknown
+		policy policy.anonymous policy.unknown policy.report_only
 		tunnel tunnel.allow tunnel.deny tunnel.ports tunnel.private
 		github github.host github.git github.dial github.ca_file
 		github.limits github.limits.in_flight github.limits.points_per_minute github.limits.graphql_points_per_minute
 		github.limits.creations_per_minute github.limits.creations_per_hour
 		credential credential.name credential.pool credential.github credential.pat
 		credential.app_id credential.client_id credential.private_key credential.installation_id credential.owners
-		client client.name client.token_sha256 client.token client.pool client.scopes
+		client client.name client.token_sha256 client.token client.pool client.scopes client.report_only
 		client.requests_per_hour client.concurrency client.writes_as client.repositories client.permissions`)
 	if got := Keys(); !slices.Equal(got, want) {
 		t.Errorf("keys:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

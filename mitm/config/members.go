@@ -84,7 +84,7 @@ func in(table, key string) string {
 
 // rules are the clients and what becomes of those that are none.
 func (s *settler) rules(f File, credentials []pool.Credential) policy.Rules {
-	rules := policy.Rules{Anonymous: f.Policy.Anonymous, Unknown: f.Policy.Unknown}
+	rules := policy.Rules{Anonymous: f.Policy.Anonymous, Unknown: f.Policy.Unknown, ReportOnly: f.Policy.ReportOnly}
 	pools := map[string]bool{}
 	for _, c := range f.Credential {
 		pools[c.Pool] = true
@@ -112,7 +112,7 @@ func (s *settler) rules(f File, credentials []pool.Credential) policy.Rules {
 		if !pools[c.Pool] && len(pools) > 0 {
 			s.wrong(at+".pool", "client %s: no credential is in pool %q; there is: %s", c.Name, c.Pool, strings.Join(slices.Sorted(maps.Keys(pools)), ", "))
 		}
-		r := policy.Registration{Name: c.Name, Pool: c.Pool, Scopes: s.scopes(f, at, c)}
+		r := policy.Registration{Name: c.Name, Pool: c.Pool, Scopes: s.scopes(f, at, c), ReportOnly: c.ReportOnly}
 		var ok bool
 		if r.Token, ok = s.digest(at, c, owner); ok {
 			owner[r.Token] = "client " + c.Name

@@ -37,6 +37,9 @@ func (s Settings) String() string {
 				words[i] = scope.String()
 			}
 			scopes = strings.Join(words, ", ")
+			if c.ReportOnly || s.Rules.ReportOnly {
+				scopes += " (reported only)"
+			}
 		}
 		line("client", "%s, pool %s%s: %s", c.Name, c.Pool, s.allowanceOf(c.Name), scopes)
 	}

@@ -103,7 +103,7 @@ func differences(was, is config.Settings) []string {
 		name    string
 		was, is any
 	}{
-		{"policy", [2]string{was.Rules.Anonymous, was.Rules.Unknown}, [2]string{is.Rules.Anonymous, is.Rules.Unknown}},
+		{"policy", [3]any{was.Rules.Anonymous, was.Rules.Unknown, was.Rules.ReportOnly}, [3]any{is.Rules.Anonymous, is.Rules.Unknown, is.Rules.ReportOnly}},
 		{"tunnel", was.Egress, is.Egress},
 		{"proxy", was.Door, is.Door},
 		{"cache", was.Cache.Tuning, is.Cache.Tuning},
