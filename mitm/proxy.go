@@ -7,7 +7,6 @@
 package mitm
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
@@ -61,6 +60,7 @@ type Proxy struct {
 	outer     *http.Server // speaks to clients: CONNECT, plain requests, and a few paths of its own
 	inner     *http.Server // speaks inside intercepted tunnels
 	inside    *arrivals    // intercepted connections on their way to inner
+	arriving  arriving     // connections whose CONNECT is being answered
 	tunnels   tunnels      // pipes that are open
 	doorman   *goproxy.ProxyHttpServer
 	forwarder *httputil.ReverseProxy // of plain requests
@@ -135,26 +135,4 @@ func (p *Proxy) Serve(l net.Listener) error {
 		return err
 	}
 	return nil
-}
-
-// Shutdown takes no more connections and lets requests in flight and open tunnels end,
-// until ctx is done; then it cuts what is left and returns ctx's error.
-func (p *Proxy) Shutdown(ctx context.Context) error {
-	var all sync.WaitGroup
-	var errs [3]error
-	all.Go(func() { errs[0] = p.outer.Shutdown(ctx) })
-	all.Go(func() { errs[1] = p.inner.Shutdown(ctx) })
-	all.Go(func() { errs[2] = p.tunnels.wait(ctx) })
-	all.Wait()
-	p.inside.Close()
-	p.outer.Close()
-	p.inner.Close()
-	p.tunnels.cut()
-	p.exchange.Wait() // what came last is still being stored
-	for _, t := range []http.RoundTripper{p.upstream, p.forwarder.Transport} {
-		if c, ok := t.(interface{ CloseIdleConnections() }); ok {
-			c.CloseIdleConnections()
-		}
-	}
-	return errors.Join(errs[:]...)
 }

@@ -137,6 +137,13 @@ func (t *tunnels) begin(client, server net.Conn) (end func(), ok bool) {
 	}, true
 }
 
+// count is how many are open.
+func (t *tunnels) count() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return int64(len(t.open))
+}
+
 // wait returns when no tunnel is open or ctx is done.
 func (t *tunnels) wait(ctx context.Context) error {
 	t.mu.Lock()

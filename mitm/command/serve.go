@@ -38,14 +38,27 @@ func (s serve) Run(read Reader) error {
 	metrics.ExposeMetadata(true)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP) // not later: to who waits it means nothing, and ends nothing
 	log := daemon.NewLog(os.Stderr)
-	d, err := daemon.Start(settings, log)
+	given, err := daemon.Given()
+	if err != nil {
+		return err
+	}
+	waited, err := given.Await(ctx, settings, log)
+	if err != nil {
+		return nil // it was to stop before its turn came
+	}
+	if waited {
+		if src, settings, first, err = s.settings(read); err != nil {
+			return err
+		}
+	}
+	d, err := given.Start(settings, log)
 	if err != nil {
 		return src.Locate(err)
 	}
 	if err = first.Keep(); err == nil {
-		hup := make(chan os.Signal, 1)
-		signal.Notify(hup, syscall.SIGHUP)
 		d.Follow(func() (config.Settings, error) {
 			_, settings, first, err := s.settings(read)
 			return settings, errors.Join(err, first.Kept())

@@ -52,7 +52,10 @@ type Daemon struct {
 // Start builds and starts an octopool. When it returns an error nothing is left open,
 // and when an address is taken nothing was written either. An error that the
 // configuration can mend is a [config.Problem].
-func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
+func Start(s config.Settings, log *slog.Logger) (*Daemon, error) { return Sockets{}.Start(s, log) }
+
+// Start is the function Start with sockets that were given. It may be called once.
+func (g Sockets) Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	level := new(slog.LevelVar)
 	level.Set(s.LogLevel)
 	log = slog.New(leveled{log.Handler(), level})
@@ -69,14 +72,14 @@ func Start(s config.Settings, log *slog.Logger) (d *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	proxyListener, err := listenProxy(s.Places)
+	proxyListener, err := listenProxy(g.proxy, s.Places)
 	if err != nil {
 		return nil, err
 	}
 	defer closeUnless(&err, proxyListener)
 	var adminListener net.Listener
 	if s.AdminListen != "" {
-		if adminListener, err = listen("admin.listen", s.AdminListen); err != nil {
+		if adminListener, err = listen(g.admin, "admin.listen", s.AdminListen); err != nil {
 			return nil, err
 		}
 		defer closeUnless(&err, adminListener)
@@ -143,14 +146,6 @@ func run(pools *pool.Pools, proxy *mitm.Proxy, stored store.Store) (end func()) 
 	}
 }
 
-func listen(key, address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, config.Problem{Key: key, Message: err.Error()}
-	}
-	return l, nil
-}
-
 func closeUnless(err *error, l net.Listener) {
 	if *err != nil {
 		l.Close()
@@ -201,14 +196,3 @@ func (d *Daemon) AdminURL() string {
 
 // Failed delivers the error of a listener that ended by itself.
 func (d *Daemon) Failed() <-chan error { return d.failed }
-
-// Stop takes no more connections, lets requests in flight end until ctx is done, and
-// closes the store. It returns ctx's error if something had to be cut off.
-func (d *Daemon) Stop(ctx context.Context) error {
-	d.following.stop()
-	err := d.proxy.Shutdown(ctx)
-	d.endPools() // not before: requests in flight may wait for a token
-	(&http.Client{Transport: d.upstream}).CloseIdleConnections()
-	d.admin.Close()
-	return errors.Join(d.audit.ended(err), d.store.Close())
-}

@@ -13,10 +13,10 @@ import (
 	"octopool/mitm/launch"
 )
 
-// listenProxy opens the listener that clients come to, with TLS of its own if it is to
+// listenProxy opens the listener that clients come to, or takes the given one, with TLS of its own if it is to
 // have it. That is HTTP/1.1 alone: tools send no CONNECT over HTTP/2.
-func listenProxy(p config.Places) (net.Listener, error) {
-	l, err := listen("proxy.listen", p.ProxyListen)
+func listenProxy(given net.Listener, p config.Places) (net.Listener, error) {
+	l, err := listen(given, "proxy.listen", p.ProxyListen)
 	if err != nil || p.ProxyCert == "" {
 		return l, err
 	}

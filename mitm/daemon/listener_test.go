@@ -49,7 +49,7 @@ func TestTheListenersCertificateIsReadAnew(t *testing.T) {
 	p := config.Places{ProxyListen: "127.0.0.1:0", ProxyCert: filepath.Join(dir, "c.pem"), ProxyKey: filepath.Join(dir, "k.pem")}
 	noon := time.Now().Add(-time.Hour)
 	certify(t, p, noon, "one.internal")
-	l, err := listenProxy(p)
+	l, err := listenProxy(nil, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestTheListenersCertificateIsReadAnew(t *testing.T) {
 	if got := shown(); got != "two.internal" {
 		t.Errorf("gone: %s", got)
 	}
-	if _, err := listenProxy(p); err == nil {
+	if _, err := listenProxy(nil, p); err == nil {
 		t.Error("a listener without its certificate")
 	}
 }
