@@ -21,21 +21,19 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
 // An Authority signs leaves for a closed set of hosts. It is safe for
 // concurrent use and needs no closing.
 type Authority struct {
-	chain    []*x509.Certificate // what signs leaves first, the trust anchor last
-	key      crypto.Signer       // of chain[0]
-	sent     [][]byte            // what a server sends after the leaf
-	notAfter time.Time           // when the first of chain ends
+	kept atomic.Pointer[kept] // what signs, now and later; see Reread
 
 	// One key serves every leaf of this process and never touches a disk.
 	// A key per leaf would protect nothing: they would all live and die in the
@@ -43,9 +41,26 @@ type Authority struct {
 	leafKey *ecdsa.PrivateKey
 	slots   map[string]*slot // by host; the map itself never changes
 
-	rootFile, bundleFile, systemRoots string
-	now                               func() time.Time
+	names       []string // of slots, sorted
+	dir         string   // where the files are
+	systemRoots string   // whose roots are in the bundle
+	loaded      bool     // it is an operator's own, which octopool cannot rotate
+	now         func() time.Time
 }
+
+// A signer is what leaves are signed with.
+type signer struct {
+	chain    []*x509.Certificate // what signs leaves first, the trust anchor last
+	key      crypto.Signer       // of chain[0]
+	sent     [][]byte            // what a server sends after the leaf
+	notAfter time.Time           // when the first of chain ends
+}
+
+// root is the trust anchor.
+func (s *signer) root() *x509.Certificate { return s.chain[len(s.chain)-1] }
+
+// signer is what signs now.
+func (a *Authority) signer() *signer { return a.kept.Load().at(a.now()) }
 
 // Open returns the authority kept in dir, making root, intermediate and keys on
 // first use. dir must be a folder of its own; it is made with mode 0700, and an
@@ -64,12 +79,19 @@ func open(dir string, hosts []string, now func() time.Time) (*Authority, error) 
 	if err != nil {
 		return nil, err
 	}
-	chain, key, err := readStored(dir)
+	if exists(dir, lockName) {
+		unlock, err := lock(dir)
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
+	}
+	k, err := readKept(dir, now())
 	if errors.Is(err, fs.ErrNotExist) {
 		// Losing the race against another process is no error, so what matters
 		// is whether there is a CA afterwards, not why this one was not kept.
 		makeErr := makeStored(dir, names, now())
-		chain, key, err = readStored(dir)
+		k, err = readKept(dir, now())
 		if errors.Is(err, fs.ErrNotExist) {
 			err = makeErr
 		}
@@ -77,12 +99,9 @@ func open(dir string, hosts []string, now func() time.Time) (*Authority, error) 
 	if err != nil {
 		return nil, err
 	}
-	a, err := newAuthority(chain, key, names, now)
+	a, err := newAuthority(dir, k, names, now)
 	if err != nil {
 		return nil, fmt.Errorf("the CA in %s: %w", dir, err)
-	}
-	if err := a.writeTrust(dir); err != nil {
-		return nil, err
 	}
 	return a, nil
 }
@@ -109,7 +128,7 @@ func load(dir, certFile, keyFile string, hosts []string, now func() time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	a, err := newAuthority(chain, key, names, now)
+	a, err := newAuthority(dir, &kept{current: newSigner(chain, key)}, names, now)
 	if missing, ok := errors.AsType[*NotCovered](err); ok {
 		return nil, fmt.Errorf("%s may not sign for %s: its name constraints do not permit it",
 			certFile, strings.Join(missing.Hosts, ", "))
@@ -117,9 +136,7 @@ func load(dir, certFile, keyFile string, hosts []string, now func() time.Time) (
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", certFile, err)
 	}
-	if err := a.writeTrust(dir); err != nil {
-		return nil, err
-	}
+	a.loaded = true
 	return a, nil
 }
 
@@ -133,48 +150,68 @@ func (e *NotCovered) Error() string {
 		strings.Join(e.Hosts, ", "))
 }
 
-// newAuthority refuses a chain that clients would refuse. names are folded.
-func newAuthority(chain []*x509.Certificate, key crypto.Signer, names []string, now func() time.Time) (*Authority, error) {
-	if err := checkChain(chain, now()); err != nil {
-		return nil, err
+// newSigner signs with the first of chain, whose key this is.
+func newSigner(chain []*x509.Certificate, key crypto.Signer) *signer {
+	s := &signer{chain: chain, key: key, notAfter: chain[0].NotAfter}
+	for _, c := range chain {
+		if c.NotAfter.Before(s.notAfter) {
+			s.notAfter = c.NotAfter
+		}
+		if !selfSigned(c) { // a root in the chain is ignored by every client: they have it or they do not
+			s.sent = append(s.sent, c.Raw)
+		}
 	}
+	return s
+}
+
+// newAuthority refuses what clients would refuse, and writes what they trust. names are
+// folded.
+func newAuthority(dir string, k *kept, names []string, now func() time.Time) (*Authority, error) {
 	leafKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	a := &Authority{
-		chain:    chain,
-		key:      key,
-		notAfter: chain[0].NotAfter,
-		leafKey:  leafKey,
-		slots:    make(map[string]*slot),
-		now:      now,
-	}
-	for _, c := range chain {
-		if c.NotAfter.Before(a.notAfter) {
-			a.notAfter = c.NotAfter
-		}
-		if !selfSigned(c) { // a root in the chain is ignored by every client: they have it or they do not
-			a.sent = append(a.sent, c.Raw)
-		}
-	}
+	a := &Authority{leafKey: leafKey, slots: make(map[string]*slot), names: names, dir: dir, now: now}
 	for _, name := range names {
 		a.slots[name] = a.newSlot(name)
 	}
-	return a, a.tryAll(names)
+	if err := a.take(k); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// take has a sign with k from now on, unless clients would refuse that.
+func (a *Authority) take(k *kept) (err error) {
+	for _, s := range k.signers() {
+		if err := checkChain(s.chain, a.now()); err != nil {
+			return err
+		}
+		if err := a.tryAll(s); err != nil {
+			return err
+		}
+	}
+	if a.systemRoots, err = writeTrust(a.dir, k.rootsPEM()); err != nil {
+		return err
+	}
+	if err := k.date(a.dir, a.now()); err != nil { // it is published only now
+		return err
+	}
+	a.kept.Store(k)
+	return nil
 }
 
 // tryAll issues a leaf for each name and verifies it as a client would, so that
 // a CA that cannot do its work is found at start and not by the first client.
-func (a *Authority) tryAll(names []string) error {
+func (a *Authority) tryAll(s *signer) error {
 	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
-	roots.AddCert(a.chain[len(a.chain)-1])
-	for _, c := range a.chain[:len(a.chain)-1] {
+	roots.AddCert(s.root())
+	for _, c := range s.chain[:len(s.chain)-1] {
 		intermediates.AddCert(c)
 	}
 	missing := &NotCovered{}
-	for _, name := range names {
-		leaf, err := a.Leaf(name)
+	for _, name := range a.names {
+		leaf, err := a.issue(s, name, a.now())
 		if err != nil {
 			return err
 		}
@@ -225,25 +262,24 @@ func selfSigned(c *x509.Certificate) bool {
 		(len(c.AuthorityKeyId) == 0 || bytes.Equal(c.AuthorityKeyId, c.SubjectKeyId))
 }
 
-// RootPEM returns the trust anchor, PEM encoded: what clients must trust.
-func (a *Authority) RootPEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.chain[len(a.chain)-1].Raw})
-}
+// RootPEM returns what clients must trust, PEM encoded: the trust anchor, and while the
+// CA is rotated both, the new one first.
+func (a *Authority) RootPEM() []byte { return a.kept.Load().rootsPEM() }
 
-// RootFile returns the path of ca.pem, the trust anchor alone: for variables
+// RootFile returns the path of ca.pem, which holds RootPEM alone: for variables
 // that add to a client's trust, such as NODE_EXTRA_CA_CERTS.
-func (a *Authority) RootFile() string { return a.rootFile }
+func (a *Authority) RootFile() string { return filepath.Join(a.dir, rootName) }
 
-// BundleFile returns the path of ca-bundle.pem, the trust anchor and the
+// BundleFile returns the path of ca-bundle.pem, which holds RootPEM and the
 // system's roots: for variables that replace a client's trust, such as
 // REQUESTS_CA_BUNDLE. It is brought up to date by Open and Load.
-func (a *Authority) BundleFile() string { return a.bundleFile }
+func (a *Authority) BundleFile() string { return filepath.Join(a.dir, bundleName) }
 
 // SystemRoots returns the file whose roots are in the bundle, or "" when none
 // was found. A client given such a bundle trusts intercepted hosts only, which
 // is worth a warning.
 func (a *Authority) SystemRoots() string { return a.systemRoots }
 
-// NotAfter returns when the root or the intermediate ends, whichever is first.
-// No leaf outlives it, and after it Leaf fails.
-func (a *Authority) NotAfter() time.Time { return a.notAfter }
+// NotAfter returns when the root or the intermediate ends that sign now, whichever is
+// first. No leaf outlives it, and after it Leaf fails.
+func (a *Authority) NotAfter() time.Time { return a.signer().notAfter }

@@ -25,7 +25,7 @@ func TestLeafIsAccepted(t *testing.T) {
 		if !slices.Equal(cert.Leaf.DNSNames, []string{host}) || len(cert.Leaf.IPAddresses) > 0 {
 			t.Errorf("%s: names %v %v", host, cert.Leaf.DNSNames, cert.Leaf.IPAddresses)
 		}
-		if len(cert.Certificate) != 2 || !bytes.Equal(cert.Certificate[1], a.chain[0].Raw) {
+		if len(cert.Certificate) != 2 || !bytes.Equal(cert.Certificate[1], a.signer().chain[0].Raw) {
 			t.Errorf("%s: a server would send %d certificates, want leaf and intermediate", host, len(cert.Certificate))
 		}
 	}
@@ -66,12 +66,14 @@ func TestStolenKeyIsOfNoUseElsewhere(t *testing.T) {
 		}
 	}
 
-	sub := &Authority{key: a.key, chain: a.chain, leafKey: a.leafKey, sent: a.sent}
+	under := *a.signer()
+	sub := &Authority{leafKey: a.leafKey, now: time.Now}
+	sub.kept.Store(&kept{current: &under})
 	below := forge(t, sub, func(c *x509.Certificate) {
 		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign
 	})
-	sub.chain, sub.key = []*x509.Certificate{below.Leaf}, a.leafKey
-	sub.sent = below.Certificate
+	under.chain, under.key = []*x509.Certificate{below.Leaf}, a.leafKey
+	under.sent = below.Certificate
 	err := verify(forge(t, sub, name("github.com")), a.RootPEM(), "github.com", time.Now())
 	if err == nil || !strings.Contains(err.Error(), "too many intermediates") {
 		t.Errorf("an intermediate below the intermediate: %v", err)
@@ -86,8 +88,8 @@ func TestShapeOfCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	intermediate, root := a.chain[0], a.chain[1]
-	for _, c := range a.chain {
+	intermediate, root := a.signer().chain[0], a.signer().chain[1]
+	for _, c := range a.signer().chain {
 		if !c.PermittedDNSDomainsCritical || !slices.Equal(c.PermittedDNSDomains, []string{"api.github.com", "github.com", "uploads.github.com"}) {
 			t.Errorf("%s permits %v", c.Subject, c.PermittedDNSDomains)
 		}

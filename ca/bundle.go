@@ -3,6 +3,7 @@ package ca
 import (
 	"bytes"
 	"encoding/pem"
+	"errors"
 	"os"
 	"path/filepath"
 )
@@ -18,38 +19,38 @@ var systemRootFiles = []string{
 	"/etc/ssl/cert.pem",                                 // Alpine, macOS, the BSDs
 }
 
-// writeTrust brings ca.pem and ca-bundle.pem in dir up to date.
-func (a *Authority) writeTrust(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	a.rootFile = filepath.Join(dir, "ca.pem")
-	a.bundleFile = filepath.Join(dir, "ca-bundle.pem")
+// The files that clients trust.
+const (
+	rootName   = "ca.pem"
+	bundleName = "ca-bundle.pem"
+)
 
-	root := a.RootPEM()
-	if err := writeChanged(a.rootFile, root); err != nil {
-		return err
+// writeTrust brings ca.pem and ca-bundle.pem in dir up to date. It returns the file whose
+// roots are in the bundle besides own, or "".
+func writeTrust(dir string, own []byte) (systemRoots string, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
 	}
+	rootFile, bundleFile := filepath.Join(dir, rootName), filepath.Join(dir, bundleName)
 	places, env := systemRootFiles, os.Getenv("SSL_CERT_FILE")
 	switch {
-	case env == "", sameFile(env, a.rootFile):
-	case !sameFile(env, a.bundleFile):
+	case env == "", sameFile(env, rootFile):
+	case !sameFile(env, bundleFile):
 		places = append([]string{env}, places...)
 	default:
 		// A shell that uses octopool no longer knows what roots there are beside ours.
 		// Who made the bundle did, and the next start outside such a shell will.
-		if old, err := os.ReadFile(a.bundleFile); err == nil && bytes.HasPrefix(old, root) {
-			a.systemRoots = a.bundleFile
-			return nil
+		if old, err := os.ReadFile(bundleFile); err == nil && bytes.HasPrefix(old, own) {
+			return bundleFile, writeChanged(rootFile, own)
 		}
 	}
-	roots, from := readRoots(places, root)
-	a.systemRoots = from
-	return writeChanged(a.bundleFile, append(root, roots...))
+	roots, from := readRoots(places, own)
+	// The bundle first: who sees ca.pem change finds both changed.
+	return from, errors.Join(writeChanged(bundleFile, append(bytes.Clone(own), roots...)), writeChanged(rootFile, own))
 }
 
 // readRoots returns the certificates of the first of places that has any other
-// than own, and which place that was. Only certificates are taken over: such
+// than those of own, and which place that was. Only certificates are taken over: such
 // files also hold comments in any encoding, and own when octopool's root was
 // installed in the system.
 func readRoots(places []string, own []byte) (roots []byte, from string) {
@@ -64,7 +65,7 @@ func readRoots(places []string, own []byte) (roots []byte, from string) {
 				continue
 			}
 			c := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: block.Bytes})
-			if !bytes.Equal(c, own) {
+			if !bytes.Contains(own, c) {
 				b.Write(c)
 			}
 		}

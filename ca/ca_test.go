@@ -26,6 +26,10 @@ func TestMain(m *testing.M) {
 		openForParent(dir)
 		return
 	}
+	if dir := os.Getenv("OCTOPOOL_CA_TEST_ROTATE"); dir != "" {
+		rotateForParent(dir)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -40,7 +44,7 @@ func openForParent(pattern string) {
 			fmt.Println(err)
 			os.Exit(1)
 		}
-		fmt.Printf("%x\n", keyID(a.chain[1].PublicKey.(*ecdsa.PublicKey)))
+		fmt.Printf("%x\n", keyID(a.signer().chain[1].PublicKey.(*ecdsa.PublicKey)))
 		if dir == pattern {
 			return
 		}
@@ -99,11 +103,11 @@ func forge(t testing.TB, a *Authority, change func(leaf *x509.Certificate)) *tls
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	change(template)
-	leaf, err := sign(template, a.chain[0], &a.leafKey.PublicKey, a.key)
+	leaf, err := sign(template, a.signer().chain[0], &a.leafKey.PublicKey, a.signer().key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &tls.Certificate{Certificate: append([][]byte{leaf.Raw}, a.sent...), PrivateKey: a.leafKey, Leaf: leaf}
+	return &tls.Certificate{Certificate: append([][]byte{leaf.Raw}, a.signer().sent...), PrivateKey: a.leafKey, Leaf: leaf}
 }
 
 // A company is a CA that octopool did not make.
@@ -183,7 +187,7 @@ func mustRead(t testing.TB, path string) []byte {
 func BenchmarkLeafIssue(b *testing.B) {
 	a := openTemp(b)
 	for b.Loop() {
-		if _, err := a.issue("api.github.com", time.Now()); err != nil {
+		if _, err := a.issue(a.signer(), "api.github.com", time.Now()); err != nil {
 			b.Fatal(err)
 		}
 	}

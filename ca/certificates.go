@@ -97,10 +97,10 @@ func constrain(c *x509.Certificate, names []string) {
 }
 
 // issue signs a new leaf for host, which is folded and known to be in the set.
-func (a *Authority) issue(host string, now time.Time) (*tls.Certificate, error) {
+func (a *Authority) issue(s *signer, host string, now time.Time) (*tls.Certificate, error) {
 	notAfter := now.Add(leafLife)
-	if a.notAfter.Before(notAfter) {
-		notAfter = a.notAfter // a leaf that outlives its issuer is refused by some clients and useless in all
+	if s.notAfter.Before(notAfter) {
+		notAfter = s.notAfter // a leaf that outlives its issuer is refused by some clients and useless in all
 	}
 	leaf, err := sign(&x509.Certificate{
 		SerialNumber: newSerial(),
@@ -117,12 +117,12 @@ func (a *Authority) issue(host string, now time.Time) (*tls.Certificate, error) 
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
 		SubjectKeyId:          keyID(&a.leafKey.PublicKey),
-	}, a.chain[0], &a.leafKey.PublicKey, a.key)
+	}, s.chain[0], &a.leafKey.PublicKey, s.key)
 	if err != nil {
 		return nil, err
 	}
 	return &tls.Certificate{
-		Certificate: append([][]byte{leaf.Raw}, a.sent...),
+		Certificate: append([][]byte{leaf.Raw}, s.sent...),
 		PrivateKey:  a.leafKey,
 		Leaf:        leaf,
 	}, nil

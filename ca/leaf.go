@@ -18,6 +18,7 @@ type slot struct {
 
 	mu       sync.Mutex       // guards what follows; held while issuing a leaf that cannot wait, so that a second caller waits for the first
 	leaf     *tls.Certificate // nil until asked for
+	by       *signer          // of leaf
 	renewing bool             // a goroutine is issuing the next leaf
 }
 
@@ -32,10 +33,10 @@ func (a *Authority) Leaf(host string) (*tls.Certificate, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := a.now()
+	now, by := a.now(), a.signer()
 	switch {
-	case s.leaf == nil:
-	case a.freshAt(s.leaf, now):
+	case s.leaf == nil, s.by != by:
+	case by.freshAt(s.leaf, now):
 		return s.leaf, nil
 	case s.leaf.Leaf.NotAfter.Sub(now) > skew:
 		if !s.renewing {
@@ -44,33 +45,34 @@ func (a *Authority) Leaf(host string) (*tls.Certificate, error) {
 		}
 		return s.leaf, nil
 	}
-	if !now.Before(a.notAfter) {
-		return nil, fmt.Errorf("no certificate for %s: the CA expired on %s", s.host, a.notAfter.Format(time.DateOnly))
+	if !now.Before(by.notAfter) {
+		return nil, fmt.Errorf("no certificate for %s: the CA expired on %s", s.host, by.notAfter.Format(time.DateOnly))
 	}
-	leaf, err := a.issue(s.host, now)
+	leaf, err := a.issue(by, s.host, now)
 	if err != nil {
 		return nil, fmt.Errorf("issuing a certificate for %s: %w", s.host, err)
 	}
-	s.leaf = leaf
+	s.leaf, s.by = leaf, by
 	return leaf, nil
 }
 
 // freshAt reports whether nothing is to be gained from a new leaf at now: the old
 // one has long to go, or as long as the CA itself.
-func (a *Authority) freshAt(leaf *tls.Certificate, now time.Time) bool {
+func (by *signer) freshAt(leaf *tls.Certificate, now time.Time) bool {
 	end := leaf.Leaf.NotAfter
-	return end.Sub(now) > renewAhead || now.Before(end) && !end.Before(a.notAfter)
+	return end.Sub(now) > renewAhead || now.Before(end) && !end.Before(by.notAfter)
 }
 
 // renew replaces the leaf of s. An error is not lost: the next caller tries
 // again, and once the old leaf is of no use that caller is told.
 func (a *Authority) renew(s *slot) {
-	leaf, err := a.issue(s.host, a.now())
+	by := a.signer()
+	leaf, err := a.issue(by, s.host, a.now())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.renewing = false
 	if err == nil {
-		s.leaf = leaf
+		s.leaf, s.by = leaf, by
 	}
 }
 

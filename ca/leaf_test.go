@@ -58,8 +58,8 @@ func TestOneLeafForAHundredCallers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := openTemp(t)
 				old := mustLeaf(t, a, "github.com")
-				signed := &countingSigner{Signer: a.key, gate: make(chan struct{})}
-				a.key = signed
+				signed := &countingSigner{Signer: a.signer().key, gate: make(chan struct{})}
+				a.signer().key = signed
 				if !tt.same {
 					close(signed.gate)
 				}
@@ -108,9 +108,9 @@ func (s *countingSigner) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts
 func TestRenewalFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := openTemp(t)
-		first, key := mustLeaf(t, a, "github.com"), a.key
+		first, key := mustLeaf(t, a, "github.com"), a.signer().key
 		broken := &brokenSigner{Signer: key}
-		a.key = broken
+		a.signer().key = broken
 		time.Sleep(leafLife - time.Hour)
 		for range 2 {
 			if mustLeaf(t, a, "github.com") != first {
@@ -125,7 +125,7 @@ func TestRenewalFails(t *testing.T) {
 		if _, err := a.Leaf("github.com"); err == nil || !strings.Contains(err.Error(), "issuing a certificate for github.com: no entropy") {
 			t.Errorf("with nothing good left: %v", err)
 		}
-		a.key = key
+		a.signer().key = key
 		if mustLeaf(t, a, "github.com") == first {
 			t.Error("the expired leaf was served")
 		}

@@ -31,22 +31,23 @@ import (
 // what to copy when several octopools are to share a CA (see Load).
 const (
 	signerFolder = "intermediate"
+	keyName      = "key.pem"
+	chainName    = "chain.pem"
 	stagedPrefix = ".staged-"
 )
 
-// readStored returns the CA in dir, or fs.ErrNotExist when none was ever made.
-func readStored(dir string) ([]*x509.Certificate, crypto.Signer, error) {
+// readStored returns the CA in a folder of dir, or fs.ErrNotExist when there is none.
+func readStored(dir, name string) (*signer, error) {
 	if err := checkMode(dir, 0o022, "put another CA here"); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	folder := filepath.Join(dir, signerFolder)
+	folder := filepath.Join(dir, name)
 	if err := checkMode(folder, 0o077, reachKey); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	sweep(dir)
-	chainFile, keyFile := filepath.Join(folder, "chain.pem"), filepath.Join(folder, "key.pem")
+	chainFile, keyFile := filepath.Join(folder, chainName), filepath.Join(folder, keyName)
 	if err := checkMode(keyFile, 0o077, reachKey); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, err
+		return nil, err
 	}
 	chain, key, err := readSigner(chainFile, keyFile)
 	if err == nil && (len(chain) != 2 || !selfSigned(chain[1])) {
@@ -54,46 +55,59 @@ func readStored(dir string) ([]*x509.Certificate, crypto.Signer, error) {
 	}
 	if err != nil {
 		// %v: a missing file in here is damage, not a first start.
-		return nil, nil, fmt.Errorf("%v (restore %s from a backup, or remove it to have a new CA made, which every client must then trust)", err, folder)
+		return nil, fmt.Errorf("%v (restore %s from a backup, or remove it to have a new CA made, which every client must then trust)", err, folder)
 	}
-	return chain, key, nil
+	return newSigner(chain, key), nil
 }
 
 // makeStored makes a new CA in dir, unless another process is faster.
 func makeStored(dir string, names []string, now time.Time) error {
-	root, intermediate, key, err := newCA(names, now)
-	if err != nil {
-		return err
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	staged, err := os.MkdirTemp(dir, stagedPrefix) // mode 0700
+	staged, err := stage(dir, stagedPrefix, names, now)
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(staged) // of no use after the rename, and not there any more
-	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
-	if err := writeFile(filepath.Join(staged, "key.pem"), keyPEM, 0o600); err != nil {
-		return err
-	}
-	if err := writeFile(filepath.Join(staged, "chain.pem"), encodeChain(intermediate, root), 0o644); err != nil {
-		return err
-	}
 	if err := os.Rename(staged, filepath.Join(dir, signerFolder)); err != nil {
 		return err
 	}
 	return syncDir(dir)
 }
 
+// stage makes a new CA in a folder of dir that has another name yet, beginning with prefix.
+func stage(dir, prefix string, names []string, now time.Time) (staged string, err error) {
+	root, intermediate, key, err := newCA(names, now)
+	if err != nil {
+		return "", err
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return "", err
+	}
+	if staged, err = os.MkdirTemp(dir, prefix); err != nil { // mode 0700
+		return "", err
+	}
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
+	err = writeFile(filepath.Join(staged, keyName), keyPEM, 0o600)
+	if err == nil {
+		err = writeFile(filepath.Join(staged, chainName), encodeChain(intermediate, root), 0o644)
+	}
+	if err != nil {
+		os.RemoveAll(staged)
+		return "", err
+	}
+	return staged, nil
+}
+
 // sweep removes what interrupted first starts left in dir, which holds a CA.
 // Another process may be staging right now: it has lost the race already, and
 // errors it meets on the way no longer matter to it.
 func sweep(dir string) {
+	if !exists(dir, signerFolder) {
+		return
+	}
 	leftovers, _ := filepath.Glob(filepath.Join(dir, stagedPrefix+"*"))
 	for _, path := range leftovers {
 		os.RemoveAll(path)
