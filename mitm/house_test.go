@@ -57,7 +57,7 @@ func keepers() map[string]string {
 func testers() []string {
 	return []string{
 		"octopool/mitm/githubtest", "testing", "net/http/httptest",
-		"github.com/chromedp/", "github.com/google/go-cmp", "github.com/prometheus/", "github.com/rogpeppe/", "go.uber.org/goleak",
+		"github.com/chromedp/", "github.com/google/go-cmp", "github.com/prometheus/", "github.com/rogpeppe/go-internal/diff", "github.com/rogpeppe/go-internal/testscript", "go.uber.org/goleak",
 	}
 }
 
