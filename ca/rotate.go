@@ -80,7 +80,7 @@ func rotate(dir string, hosts []string, overlap time.Duration, now time.Time) (r
 		return r, errors.New("an overlap cannot be less than nothing")
 	}
 	if !exists(dir, signerFolder) && !exists(dir, nextFolder) {
-		return r, fmt.Errorf("there is no CA in %s to rotate", dir)
+		return r, fmt.Errorf("there is no CA in %s to rotate; the first start makes one", dir)
 	}
 	unlock, err := lock(dir)
 	if err != nil {
@@ -139,6 +139,21 @@ func finish(dir string, now time.Time) (r Rotation, err error) {
 		return r, err
 	}
 	return publish(dir, now)
+}
+
+// CoversFrom reports from when the CA in dir may sign for hosts, if it is being rotated to
+// one that may.
+func CoversFrom(dir string, hosts []string) (from time.Time, ok bool) {
+	names, err := foldAll(hosts)
+	if err != nil || !exists(dir, nextFolder) {
+		return from, false
+	}
+	d, err := readDates(dir)
+	if err != nil || d.From.IsZero() {
+		return from, false
+	}
+	next, err := readStored(dir, nextFolder)
+	return d.From, err == nil && next.covers(names, time.Now())
 }
 
 // publish writes the files that clients trust, and from when a root that is new there may

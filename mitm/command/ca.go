@@ -10,6 +10,8 @@ import (
 type caCommand struct {
 	Path  caPath  `cmd:"" help:"Print where the root certificate is kept."`
 	Print caPrint `cmd:"" help:"Print the root certificate (PEM)."`
+
+	Rotate caRotate `cmd:"" help:"Replace the root certificate, with a time during which both are trusted."`
 }
 
 func (caCommand) Help() string { return caPath{}.Help() }

@@ -37,8 +37,7 @@ func openAuthority(p config.Places, dir string) (*ca.Authority, error) {
 	authority, err := ca.Open(dir, hosts)
 	if missing, ok := errors.AsType[*ca.NotCovered](err); ok {
 		return nil, config.Problem{Key: keyOf(p.GitHubs, missing.Hosts[0]), Message: fmt.Sprintf(
-			"the CA in %s may not sign for %s, which it was made without: rotate it (stop octopool, remove %s, start again, and let every client trust the new root)",
-			dir, strings.Join(missing.Hosts, ", "), filepath.Join(dir, "intermediate"))}
+			"the CA in %s may not sign for %s, which it was made without: %s", dir, strings.Join(missing.Hosts, ", "), whatNext(dir, missing.Hosts))}
 	}
 	return authority, err
 }

@@ -37,8 +37,13 @@ type follower struct {
 // read returns the settings as far as they could be made, too, when it returns an error.
 func (d *Daemon) Follow(read func() (config.Settings, error), hup <-chan os.Signal) {
 	f := &d.following
-	f.Daemon, f.read, f.hup, f.asks = d, read, hup, make(chan chan admin.Reloaded)
-	f.files = d.settings.Files
+	f.Daemon, f.hup, f.asks = d, hup, make(chan chan admin.Reloaded)
+	f.read = func() (config.Settings, error) {
+		s, err := read()
+		s.Files = withRotation(s.Files, d.settings.Places)
+		return s, err
+	}
+	f.files = withRotation(d.settings.Files, d.settings.Places)
 	f.seen = digestOf(f.files)
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	d.show(f.ask)

@@ -20,12 +20,19 @@ func (d *Daemon) reload(s config.Settings) (changed, restart []string, err error
 	if err != nil {
 		return nil, nil, err
 	}
+	rotated, err := d.authority.Reread()
+	if err != nil {
+		return nil, nil, rotationProblem(err)
+	}
 	if err := d.pools.Reload(next.Pools()); err != nil { // the last that can refuse
 		return nil, nil, err
 	}
 	d.proxy.Change(mitm.Rules{Policy: rules, Egress: next.Egress, Door: next.Door, Tuning: next.Cache.Tuning})
 	d.level.Set(next.LogLevel)
 	changed = differences(d.settings, next)
+	if rotated {
+		changed = append(changed, "ca")
+	}
 	d.settings = next
 	return changed, restart, nil
 }
