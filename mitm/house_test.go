@@ -16,7 +16,7 @@ import (
 func rooms() map[string][]string {
 	return map[string][]string{
 		"octopool":                          {"mitm/command", "mitm/config"},
-		"octopool/mitm/command":             {"mitm", "mitm/audit", "mitm/config", "mitm/daemon", "mitm/launch", "policy"},
+		"octopool/mitm/command":             {"ca", "mitm", "mitm/audit", "mitm/config", "mitm/daemon", "mitm/launch", "policy"},
 		"octopool/mitm":                     {"ca", "mitm/admin", "mitm/admin/history", "mitm/audit", "mitm/exchange", "mitm/route", "policy", "policy/pool", "store"},
 		"octopool/mitm/admin":               {"mitm/admin/history", "policy"},
 		"octopool/mitm/admin/history":       {},
