@@ -178,7 +178,7 @@ func (w *within) steadily(ctx context.Context, e environment, f proxiedFlags, si
 		return plainly(rw, r)
 	})
 	var alone, with, more []time.Duration
-	for range f.rounds {
+	for round := range f.rounds + 1 {
 		g, err := paced(ctx, direct, f.rate, f.lasts, http.StatusNotModified)
 		if err != nil {
 			return 0, fmt.Errorf("GitHub: %w", err)
@@ -188,6 +188,9 @@ func (w *within) steadily(ctx context.Context, e environment, f proxiedFlags, si
 			return 0, fmt.Errorf("octopool: %w", err)
 		}
 		w.github.ResetSeen()
+		if round == 0 {
+			continue // of which nobody is warm
+		}
 		alone, with, more = append(alone, g.p99()), append(with, o.p99()), append(more, o.p99()-g.p99())
 	}
 	us := func(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
