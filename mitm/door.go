@@ -60,7 +60,7 @@ func (p *Proxy) connect(host string, ctx *goproxy.ProxyCtx) (*goproxy.ConnectAct
 			return p.turnAway(ctx, &Forbidden{fmt.Sprintf("%s is intercepted on port 443 only", t.host)}), host
 		}
 		return &goproxy.ConnectAction{Action: goproxy.ConnectHijack, Hijack: func(_ *http.Request, client net.Conn, _ *goproxy.ProxyCtx) {
-			p.intercept(client, origin, named)
+			p.intercept(client, origin, named, labelled(ctx.Req))
 		}}, host
 	}
 	egress := p.rules.Load().Egress

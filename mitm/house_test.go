@@ -22,12 +22,13 @@ func rooms() map[string][]string {
 		"octopool/mitm/admin/history":       {},
 		"octopool/mitm/bench":               {"ca", "mitm/config", "mitm/daemon", "mitm/githubtest", "policy"},
 		"octopool/mitm/audit":               {},
-		"octopool/mitm/config":              {"mitm", "policy", "policy/pool", "policy/pool/installation"},
-		"octopool/mitm/daemon":              {"ca", "mitm", "mitm/admin", "mitm/audit", "mitm/config", "mitm/launch", "policy", "policy/pool", "store"},
+		"octopool/mitm/config":              {"mitm", "mitm/oidc", "policy", "policy/pool", "policy/pool/installation"},
+		"octopool/mitm/daemon":              {"ca", "mitm", "mitm/admin", "mitm/audit", "mitm/config", "mitm/launch", "mitm/oidc", "policy", "policy/pool", "store"},
 		"octopool/mitm/exchange":            {"policy", "policy/pool", "store"},
 		"octopool/mitm/githubtest":          {},
 		"octopool/mitm/githubtest/standin":  {"mitm/githubtest"},
 		"octopool/mitm/launch":              {},
+		"octopool/mitm/oidc":                {"policy"},
 		"octopool/mitm/route":               {},
 		"octopool/mitm/route/internal/gen":  {},
 		"octopool/policy/pool":              {"policy", "policy/pool/installation"},
@@ -50,6 +51,8 @@ func keepers() map[string]string {
 		"github.com/bradleyfalzon/ghinstallation": "octopool/policy/pool/installation",
 		"github.com/google/go-github":             "octopool/policy/pool/installation",
 		"github.com/golang-jwt/jwt":               "octopool/policy/pool/installation",
+		"github.com/coreos/go-oidc":               "octopool/mitm/oidc",
+		"github.com/go-jose/go-jose":              "octopool/mitm/oidc",
 	}
 }
 

@@ -13,12 +13,12 @@ import (
 
 // intercept takes a client's connection over: what comes now is TLS for the origin, and
 // the inner server speaks it.
-func (p *Proxy) intercept(client net.Conn, origin policy.Origin, named policy.Named) {
+func (p *Proxy) intercept(client net.Conn, origin policy.Origin, named policy.Named, about []policy.Fact) {
 	if err := establish(client); err != nil {
 		client.Close()
 		return
 	}
-	p.inside.put(tls.Server(&intercepted{client, origin, named}, p.Authority.TLSConfig(origin.Host)))
+	p.inside.put(tls.Server(&intercepted{client, origin, named, about}, p.Authority.TLSConfig(origin.Host)))
 }
 
 // establish grants a CONNECT.
@@ -36,6 +36,7 @@ type intercepted struct {
 	net.Conn
 	origin policy.Origin
 	named  policy.Named
+	about  []policy.Fact // of its requests
 }
 
 // tunnelKey finds a request's tunnel in the context that net/http makes for its

@@ -25,9 +25,10 @@ type record struct {
 	body    *awaited // the client's; nil when it sends none
 	http1   bool     // what comes after an unread body is no request
 
-	client  string // who asked, once known
-	standIn bool   // nobody is known to ask: see policy.Caller.StandsIn
-	pool    string // the caller's, once known; "" for one who passes through
+	client  string        // who asked, once known
+	standIn bool          // nobody is known to ask: see policy.Caller.StandsIn
+	pool    string        // the caller's, once known; "" for one who passes through
+	about   []policy.Fact // of who asked, besides: for the log, and never a metric label
 	asked   policy.Request
 	spared  *policy.OutOfScope // the refusal that it would have got; nil for none
 	answer  *exchange.Answer   // nil when there was none
@@ -186,6 +187,9 @@ func (p *Proxy) end(w *record, r *http.Request, err error) {
 	}
 	if w.spared != nil {
 		attrs = append(attrs, slog.String("would_refuse", w.spared.Error()))
+	}
+	for _, fact := range w.about {
+		attrs = append(attrs, slog.String(fact.Name, fact.Value))
 	}
 	if err != nil {
 		attrs = append(attrs, slog.Any("err", err))

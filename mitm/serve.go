@@ -28,13 +28,17 @@ func upgrades(h http.Header) bool { return strings.EqualFold(h.Get("Upgrade"), "
 // An entry is how a request came in, and so what it is about and whose it may be.
 type entry struct {
 	origin   policy.Origin
-	path     string // at the origin, escaped
+	path     string        // at the origin, escaped
+	about    []policy.Fact // of all that comes this way
 	identify func(ctx context.Context, rules *policy.Policy, authorization []string) (policy.Caller, error)
 	base     base
 }
 
 // serve answers one request inside an intercepted tunnel.
-func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) { p.respond(w, r, p.throughTunnel) }
+func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
+	endInTime(w.Header(), r)
+	p.respond(w, r, p.throughTunnel)
+}
 
 // throughTunnel is the entry of a request inside an intercepted tunnel.
 func (p *Proxy) throughTunnel(r *http.Request) (entry, error) {
@@ -42,7 +46,7 @@ func (p *Proxy) throughTunnel(r *http.Request) (entry, error) {
 	if !ok {
 		return entry{}, errForeignHost
 	}
-	e := entry{origin: tunnel.origin, path: r.URL.EscapedPath(), identify: func(ctx context.Context, rules *policy.Policy, authorization []string) (policy.Caller, error) {
+	e := entry{origin: tunnel.origin, path: r.URL.EscapedPath(), about: tunnel.about, identify: func(ctx context.Context, rules *policy.Policy, authorization []string) (policy.Caller, error) {
 		return p.identify(ctx, rules, tunnel.named, authorization)
 	}}
 	if !isHost(r.Host, e.origin.Host) {
@@ -80,7 +84,7 @@ func (p *Proxy) respond(w http.ResponseWriter, r *http.Request, enter func(*http
 // exchange does the rest.
 func (p *Proxy) answer(w *record, r *http.Request, enter func(*http.Request) (entry, error)) error {
 	in, err := enter(r)
-	w.asked.Origin = in.origin
+	w.asked.Origin, w.about = in.origin, in.about
 	if err != nil {
 		return err
 	}
@@ -97,7 +101,7 @@ func (p *Proxy) answer(w *record, r *http.Request, enter func(*http.Request) (en
 	if err != nil {
 		return err
 	}
-	w.client, w.pool = caller.Client(), caller.Pool()
+	w.client, w.pool, w.about = caller.Client(), caller.Pool(), append(w.about, caller.About()...)
 	if asked, err = exchange.ReadDocument(asked, r); err != nil {
 		return err
 	}

@@ -26,11 +26,15 @@ func (p *Policy) Recognize(authorization []string) (Named, error) {
 	if !ok || len(authorization) > 1 {
 		return Named{}, ErrUnknownToken
 	}
-	named := Named{digest: DigestOf(token)}
-	if p.registered(named.digest) == nil {
+	return p.RecognizeDigest(DigestOf(token))
+}
+
+// RecognizeDigest is Recognize for a token that has been read.
+func (p *Policy) RecognizeDigest(token Digest) (Named, error) {
+	if p.registered(token) == nil {
 		return Named{}, ErrUnknownToken
 	}
-	return named, nil
+	return Named{digest: token}, nil
 }
 
 // RecognizeProof is Recognize for a token that was verified. Its errors are those of

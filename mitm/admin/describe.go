@@ -71,6 +71,9 @@ octopool_client_requests_in_flight A client's requests that are on their way to 
 octopool_client_requests_waiting A client's requests that wait for a place within a limit.
 octopool_refused_total Requests that octopool answered with an error of its own, by why.
 octopool_would_refuse_total Requests that were let through although their client's scopes do not name them, by why.
+octopool_oidc_tokens_total Tokens of OpenID Connect issuers that were read, by what came of it; one that was seen before is not read again.
+octopool_oidc_key_fetches_total Questions to an issuer for its keys.
+octopool_oidc_keys_age_seconds Since an issuer has last told its keys.
 octopool_formula_total ETags that were what octopool had computed, and that were not.
 octopool_store_entries Stored answers.
 octopool_store_bytes Size of the stored answers.

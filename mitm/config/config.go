@@ -138,6 +138,7 @@ type Client struct {
 	WritesAs        string            `toml:"writes_as"`    // the name of a credential
 	Repositories    []string          `toml:"repositories"` // OWNER/NAME
 	Permissions     map[string]string `toml:"permissions"`  // level by name
+	OIDC            *OIDC             `toml:"oidc"`         // instead of a token
 }
 
 // Default is the configuration without a file.

@@ -39,6 +39,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		"client": []any{map[string]any{
 			"name": "n", "token_sha256": "s", "token": "t", "pool": "p", "scopes": []any{}, "report_only": true, "requests_per_hour": int64(7), "concurrency": int64(8),
 			"writes_as": "w", "repositories": []any{"o/r"}, "permissions": map[string]any{"contents": "read", "a.b": ""},
+			"oidc": map[string]any{"issuer": "i", "audience": "o", "claims": map[string]any{"ref": "r"}, "ca_file": "f"},
 		}},
 	})
 	want := File{
@@ -52,7 +53,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Tunnel:     Tunnel{[]string{"a"}, []string{"b", "c"}, []int{1, 2}, true},
 		GitHub:     []GitHub{{"h", new(false), "d", "f", Limits{new(1), new(2), new(3), new(4), new(0)}}, {Host: "g"}},
 		Credential: []Credential{{Name: "n", Pool: "p", GitHub: "g", PAT: "env:P", Owners: []string{"o"}}, {AppID: new(int64(12)), ClientID: "Iv", PrivateKey: "file:p", InstallationID: new(int64(1) << 40)}},
-		Client:     []Client{{"n", "s", "t", "p", []string{}, true, new(7), new(8), "w", []string{"o/r"}, map[string]string{"contents": "read", "a.b": ""}}},
+		Client:     []Client{{"n", "s", "t", "p", []string{}, true, new(7), new(8), "w", []string{"o/r"}, map[string]string{"contents": "read", "a.b": ""}, &OIDC{"i", "o", map[string]string{"ref": "r"}, "f"}}},
 	}
 	if len(problems) > 0 {
 		t.Error(problems)

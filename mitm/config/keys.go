@@ -16,7 +16,7 @@ func keysOf(t reflect.Type, prefix string) []string {
 		name := prefix + f.Tag.Get("toml")
 		out = append(out, name)
 		inner := f.Type
-		if inner.Kind() == reflect.Slice {
+		if inner.Kind() == reflect.Slice || inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()
 		}
 		if inner.Kind() == reflect.Struct {

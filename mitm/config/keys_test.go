@@ -26,7 +26,8 @@ func TestKeysAreThoseOfTheFile(t *testing.T) {
 		credential credential.name credential.pool credential.github credential.pat
 		credential.app_id credential.client_id credential.private_key credential.installation_id credential.owners
 		client client.name client.token_sha256 client.token client.pool client.scopes client.report_only
-		client.requests_per_hour client.concurrency client.writes_as client.repositories client.permissions`)
+		client.requests_per_hour client.concurrency client.writes_as client.repositories client.permissions
+		client.oidc client.oidc.issuer client.oidc.audience client.oidc.claims client.oidc.ca_file`)
 	if got := Keys(); !slices.Equal(got, want) {
 		t.Errorf("keys:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}

@@ -114,7 +114,9 @@ func (s *settler) rules(f File, credentials []pool.Credential) policy.Rules {
 		}
 		r := policy.Registration{Name: c.Name, Pool: c.Pool, Scopes: s.scopes(f, at, c), ReportOnly: c.ReportOnly}
 		var ok bool
-		if r.Token, ok = s.digest(at, c, owner); ok {
+		if c.OIDC != nil {
+			r.Holder = s.holder(at, c)
+		} else if r.Token, ok = s.digest(at, c, owner); ok {
 			owner[r.Token] = "client " + c.Name
 		}
 		rules.Clients = append(rules.Clients, r)

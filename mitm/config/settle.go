@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"octopool/mitm"
+	"octopool/mitm/oidc"
 	"octopool/policy"
 	"octopool/policy/pool"
 )
@@ -46,6 +47,8 @@ type Settings struct {
 	Egress mitm.Egress
 	Door   mitm.Door
 	Rules  policy.Rules
+
+	Issuers []oidc.Issuer // of the clients that are who an issuer says
 
 	// What pools are made of: see Pools.
 	Credentials []pool.Credential
@@ -118,6 +121,7 @@ func (s *settler) settings(f File) Settings {
 	}
 	out.Credentials = s.credentials(f)
 	out.Rules = s.rules(f, out.Credentials)
+	out.Issuers = s.issuers(f)
 	out.Allowances = s.allowances(f)
 	s.tryOut(out)
 	out.Warnings = s.warnings

@@ -19,6 +19,7 @@ import (
 	"octopool/mitm/admin"
 	"octopool/mitm/config"
 	"octopool/mitm/launch"
+	"octopool/mitm/oidc"
 	"octopool/policy"
 	"octopool/policy/pool"
 	"octopool/store"
@@ -29,6 +30,7 @@ type Daemon struct {
 	authority *ca.Authority
 	proxy     *mitm.Proxy
 	pools     *pool.Pools
+	issuers   *oidc.Verifier
 	admin     *http.Server
 	shown     atomic.Pointer[http.Handler] // what admin serves
 	started   time.Time
@@ -101,12 +103,13 @@ func (g Sockets) Start(s config.Settings, log *slog.Logger) (d *Daemon, err erro
 	for _, warning := range s.Warnings {
 		log.Warn("configuration", "warning", warning)
 	}
+	issuers := oidc.New(s.Issuers)
 	proxy := mitm.New(mitm.Config{
 		GitHubs: s.GitHubs, Upstream: upstream, Authority: authority, Pools: pools, Store: stored,
-		Log: log, Audit: audited.Log, UserAgent: userAgent, Rules: mitm.Rules{Policy: rules, Egress: s.Egress, Door: s.Door, Tuning: s.Cache.Tuning},
+		Log: log, Audit: audited.Log, UserAgent: userAgent, Verifiers: []mitm.Verifier{issuers}, Rules: mitm.Rules{Policy: rules, Egress: s.Egress, Door: s.Door, Tuning: s.Cache.Tuning},
 	})
 	d = &Daemon{
-		authority: authority, proxy: proxy, pools: pools, store: stored, settings: s, log: log, level: level, audit: audited,
+		authority: authority, proxy: proxy, pools: pools, issuers: issuers, store: stored, settings: s, log: log, level: level, audit: audited,
 		started: time.Now().UTC().Round(time.Second), upstream: upstream, endPools: run(pools, proxy, stored),
 		proxyAt: proxyListener.Addr(), proxyURL: proxyURL(s.Places, proxyListener.Addr().String()), failed: make(chan error, 2),
 		admin: &http.Server{

@@ -27,6 +27,7 @@ func (d *Daemon) reload(s config.Settings) (changed, restart []string, err error
 	if err := d.pools.Reload(next.Pools()); err != nil { // the last that can refuse
 		return nil, nil, err
 	}
+	d.issuers.Change(next.Issuers)
 	d.proxy.Change(mitm.Rules{Policy: rules, Egress: next.Egress, Door: next.Door, Tuning: next.Cache.Tuning})
 	d.level.Set(next.LogLevel)
 	changed = differences(d.settings, next)

@@ -41,6 +41,7 @@ func (d *Daemon) show(reload func(context.Context) admin.Reloaded) {
 // writeMetrics writes those of the proxy, and how the configuration stands.
 func (d *Daemon) writeMetrics(w io.Writer) {
 	d.proxy.WriteMetrics(w)
+	d.issuers.WriteMetrics(w)
 	c := d.configuration.Load()
 	current := 0.0
 	if c.Current {
