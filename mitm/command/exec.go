@@ -13,8 +13,11 @@ import (
 
 type execute struct {
 	configuration
-	Client  string   `help:"Which client the program is. May be left out when there is one, or one that is called default." placeholder:"NAME"`
-	Command []string `arg:"" passthrough:"" help:"The program and its arguments, after --."`
+	Client   string   `help:"Which client the program is. May be left out when there is one, or one that is called default." placeholder:"NAME"`
+	OIDC     string   `name:"oidc" default:"" enum:",github-actions" help:"Who the program is by its job's OpenID Connect tokens, which are renewed while it runs: github-actions. The program does not see them." placeholder:"ISSUER"`
+	Audience string   `default:"octopool" help:"Whom these tokens are made for: client.oidc.audience of the octopool that runs."`
+	Label    string   `help:"A name of this run for octopool's log, such as build-123." placeholder:"NAME"`
+	Command  []string `arg:"" passthrough:"" help:"The program and its arguments, after --."`
 }
 
 func (execute) Help() string {
@@ -30,6 +33,9 @@ func (e execute) Run(read Reader) error {
 	if len(e.Command) == 0 {
 		return usage{errors.New("exec: name a program, as in: octopool exec -- gh api user")}
 	}
+	if e.Label != "" && !policy.IsName(e.Label) {
+		return usage{errors.New("exec: --label has 1 to 64 letters, digits, dots, dashes and underscores")}
+	}
 	path, err := launch.Find(e.Command[0])
 	if err != nil {
 		return err
@@ -43,9 +49,16 @@ func (e execute) Run(read Reader) error {
 
 // session is a way through the octopool that runs, or through one for the program alone.
 func (e execute) session(read Reader) (session daemon.Session, err error) {
+	if e.OIDC != "" {
+		err = e.find(read, func(places config.Places) (err error) {
+			session, err = daemon.RunningByActions(places, e.Audience, e.Label)
+			return err
+		})
+		return session, err
+	}
 	if token := os.Getenv("OCTOPOOL_TOKEN"); token != "" {
 		err = e.find(read, func(places config.Places) (err error) {
-			session, err = daemon.Running(places, policy.NewSecret(token))
+			session, err = daemon.Running(places, policy.NewSecret(token), e.Label)
 			return err
 		})
 		return session, err
@@ -59,7 +72,7 @@ func (e execute) session(read Reader) (session daemon.Session, err error) {
 		return session, err
 	}
 	quiet := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	session, err = daemon.ForProgram(settings, e.Client, quiet)
+	session, err = daemon.ForProgram(settings, e.Client, e.Label, quiet)
 	return session, src.Locate(err)
 }
 

@@ -141,7 +141,7 @@ func TestASessionsTokenIsItsOwn(t *testing.T) {
 	s := settings(t, gitHub(t))
 	s.Rules.Clients = append(s.Rules.Clients, policy.Registration{Name: "ops", Pool: "default", Token: policy.DigestOf("ops-token")})
 	s.Rules.Anonymous = "client:ops"
-	session, err := ForProgram(s, "ci", quiet())
+	session, err := ForProgram(s, "ci", "", quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestASessionsTokenIsItsOwn(t *testing.T) {
 func TestNoSessionWithoutOctopool(t *testing.T) {
 	p := places(t, "github.com")
 	p.ProxyListen = "127.0.0.1:1"
-	if _, err := Running(p, policy.NewSecret("x")); err == nil || !strings.Contains(err.Error(), "octopool serve") {
+	if _, err := Running(p, policy.NewSecret("x"), ""); err == nil || !strings.Contains(err.Error(), "octopool serve") {
 		t.Errorf("%v", err)
 	}
 }

@@ -151,7 +151,7 @@ func TestTwoOctopoolsWithOneDataFolder(t *testing.T) {
 	}
 
 	// A program's own octopool does not need the folder.
-	session, err := ForProgram(s, "ci", quiet())
+	session, err := ForProgram(s, "ci", "", quiet())
 	if err != nil {
 		t.Fatal(err)
 	}

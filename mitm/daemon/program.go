@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -34,13 +35,14 @@ func (s Session) Run(path string, command []string) error {
 	return launch.Run(path, command, launch.Environ(environ, set, s.hidden))
 }
 
-// Running is a session with the octopool that runs in these places, if it does.
-func Running(p config.Places, token policy.Secret) (Session, error) {
+// Running is a session with the octopool that runs in these places, if it does. The label
+// is for its log; "" is none.
+func Running(p config.Places, token policy.Secret, label string) (Session, error) {
 	where, err := WhereIs(p)
 	if err == nil {
 		err = launch.Reach(where.ProxyURL)
 	}
-	return Session{where: named(where, p, token), token: token, hidden: p.SecretVariables, stop: func() {}}, err
+	return Session{where: named(where, p, token, label), token: token, hidden: p.SecretVariables, stop: func() {}}, err
 }
 
 // WhereIs is how programs find the octopool that runs with these settings, be it now or
@@ -56,10 +58,41 @@ func WhereIs(p config.Places) (launch.Where, error) {
 	return whereIs(proxyURL(p, p.ProxyListen), authority, p.GitHubs), nil
 }
 
-// named names the client in the proxy's URL where octopool asks for that.
-func named(where launch.Where, p config.Places, token policy.Secret) launch.Where {
-	if p.RequireAuth {
-		return where.Naming(token.Reveal())
+// RunningByActions is Running for a job of GitHub Actions, whose tokens the program never
+// sees: all that it sends goes through a relay that names the job.
+func RunningByActions(p config.Places, audience, label string) (Session, error) {
+	where, err := WhereIs(p)
+	if err == nil {
+		err = launch.Reach(where.ProxyURL)
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	job, err := launch.ActionsOf(os.Environ(), audience, &http.Client{Timeout: 30 * time.Second})
+	if err != nil {
+		return Session{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if _, err := job.Token(ctx); err != nil { // told here, and not by the program
+		return Session{}, err
+	}
+	own, err := NewClientToken() // for the relay alone, and for tools that will not start without one
+	if err != nil {
+		return Session{}, err
+	}
+	relay := &launch.Relay{Octopool: where.ProxyURL, User: launch.UserOf(label), Token: job.Token, Secret: own.Reveal()}
+	if where.ProxyURL, err = relay.Start(); err != nil {
+		return Session{}, err
+	}
+	hidden := append(launch.ActionsVariables(), p.SecretVariables...)
+	return Session{where: where.Naming(own.Reveal(), ""), token: own, hidden: hidden, stop: func() { relay.Close() }}, nil
+}
+
+// named names the client in the proxy's URL where octopool asks for that, or a run is to be.
+func named(where launch.Where, p config.Places, token policy.Secret, label string) launch.Where {
+	if p.RequireAuth || label != "" {
+		return where.Naming(token.Reveal(), label)
 	}
 	return where
 }
@@ -85,7 +118,7 @@ const drainProgram = 2 * time.Second
 // the one of this name, or the only one there is when client is "". The token is the
 // program's, and nobody else's. What is learned is kept in memory when another octopool
 // has the data folder open.
-func ForProgram(s config.Settings, client string, log *slog.Logger) (Session, error) {
+func ForProgram(s config.Settings, client, label string, log *slog.Logger) (Session, error) {
 	registration, err := onlyClient(s.Rules.Clients, client)
 	if err != nil {
 		return Session{}, err
@@ -108,7 +141,7 @@ func ForProgram(s config.Settings, client string, log *slog.Logger) (Session, er
 	if err != nil {
 		return Session{}, err
 	}
-	return Session{where: named(d.Where(), s.Places, token), token: token, hidden: s.SecretVariables, stop: func() {
+	return Session{where: named(d.Where(), s.Places, token, label), token: token, hidden: s.SecretVariables, stop: func() {
 		ctx, cancel := context.WithTimeout(context.Background(), drainProgram)
 		defer cancel()
 		d.Stop(ctx) // what is cut off belongs to a program that has ended

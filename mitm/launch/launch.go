@@ -36,13 +36,21 @@ func URL(listen string) string {
 }
 
 // Naming is Where with a proxy URL that names a client by its token, and so does for all
-// that a program sends.
-func (w Where) Naming(token string) Where {
+// that a program sends, and a run for octopool's log; "" is none.
+func (w Where) Naming(token, label string) Where {
 	if u, err := url.Parse(w.ProxyURL); err == nil {
-		u.User = url.UserPassword("octopool", token)
+		u.User = url.UserPassword(UserOf(label), token)
 		w.ProxyURL = u.String()
 	}
 	return w
+}
+
+// UserOf is the user name of a proxy URL that names a run for octopool's log.
+func UserOf(label string) string {
+	if label == "" {
+		return "octopool"
+	}
+	return "octopool+" + label
 }
 
 // Settings are the variables for a program, in a fixed order. Both spellings of the

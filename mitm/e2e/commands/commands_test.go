@@ -91,7 +91,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"github": github, "app": app, "saw": saw, "serve": serve, "end": end, "status": status,
-			"says": says, "note": note, "nowhere": nowhere, "unseen": unseen, "taken": taken,
+			"says": says, "note": note, "nowhere": nowhere, "unseen": unseen, "taken": taken, "issuer": issuer,
 		},
 	})
 }
