@@ -39,6 +39,12 @@ func (w *record) entry(r *http.Request, err error) audit.Entry {
 	if a := w.answer; a != nil {
 		e.Credential, e.RequestID = a.Credential, a.Header.Get("X-Github-Request-Id")
 	}
+	if len(w.about) > 0 {
+		e.About = make(map[string]string, len(w.about))
+	}
+	for _, fact := range w.about {
+		e.About[fact.Name] = fact.Value
+	}
 	if err != nil {
 		e.Message = err.Error()
 	}

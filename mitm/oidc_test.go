@@ -3,13 +3,17 @@ package mitm_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"octopool/mitm"
+	"octopool/mitm/audit"
 	"octopool/mitm/githubtest"
 	"octopool/mitm/oidc"
 	"octopool/policy"
@@ -86,6 +90,30 @@ func TestAJobIsKnownByItsIssuersToken(t *testing.T) {
 	}
 	if n := i.Asked(githubtest.IssuerKeys); n != 1 {
 		t.Errorf("the issuer was asked %d times", n)
+	}
+}
+
+// The audit says which job it was that has written, and which run.
+func TestTheAuditNamesTheJob(t *testing.T) {
+	i := issuing(t)
+	file := filepath.Join(t.TempDir(), "audit.json")
+	log, err := audit.Open(file, 1<<20, 0, func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { log.Close() })
+	s := start(t, withOIDC(t, i), withConfig(func(c *mitm.Config) { c.Audit = log }))
+	do(t, s.client("", naming("octopool+build-123", i.Token("octopool", nil))), http.MethodPost, "https://api.github.com/repos/acme/web/issues", `{"title":"x"}`)
+	do(t, s.client("", naming("octopool+not/a/label", opsToken)), http.MethodPost, "https://api.github.com/repos/acme/web/issues", `{"title":"x"}`)
+	var got []string
+	if _, err := audit.Read(file, audit.Filter{}, func(e audit.Entry) error {
+		got = append(got, fmt.Sprint(e.Event, " ", e.Client, " ", e.About))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"write jobs map[label:build-123 repository:acme/web run_id:30433642 workflow:build]", "write ops map[]"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

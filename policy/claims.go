@@ -26,12 +26,16 @@ type finding struct {
 	err    error
 }
 
+// mostFact is how much of a claim is told, in bytes.
+const mostFact = 256
+
 // NewClaims are the verified claims of one token: strings as they are, numbers and
 // booleans as JSON writes them. Of these, about are the names of the facts for the log.
 func NewClaims(issuer string, audience []string, values map[string]string, expires time.Time, about ...string) *Claims {
 	c := &Claims{issuer: issuer, audience: audience, values: values, expires: expires}
 	for _, name := range about {
 		if value, ok := values[name]; ok {
+			value = strings.ToValidUTF8(value[:min(len(value), mostFact)], "")
 			c.about = append(c.about, Fact{name, value})
 		}
 	}

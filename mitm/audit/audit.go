@@ -48,6 +48,8 @@ type Entry struct {
 	Reason     string    `json:"reason,omitempty"`     // of a refusal, as in octopool_refused_total
 	Message    string    `json:"message,omitempty"`    // what happened, in words
 	RequestID  string    `json:"request_id,omitempty"` // GitHub's
+
+	About map[string]string `json:"about,omitempty"` // what else is known of the client: a run's label, a job's repository
 }
 
 // A Log is an audit file that is being written. It is safe for concurrent use, and nil
