@@ -16,7 +16,7 @@ import (
 func rooms() map[string][]string {
 	return map[string][]string{
 		"octopool":                          {"mitm/command", "mitm/config"},
-		"octopool/mitm/command":             {"ca", "mitm", "mitm/audit", "mitm/config", "mitm/daemon", "mitm/launch", "policy"},
+		"octopool/mitm/command":             {"ca", "mitm", "mitm/audit", "mitm/config", "mitm/daemon", "mitm/launch", "mitm/learning", "policy"},
 		"octopool/mitm":                     {"ca", "mitm/admin", "mitm/admin/history", "mitm/audit", "mitm/exchange", "mitm/route", "policy", "policy/pool", "store"},
 		"octopool/mitm/admin":               {"mitm/admin/history", "policy"},
 		"octopool/mitm/admin/history":       {},
@@ -29,6 +29,7 @@ func rooms() map[string][]string {
 		"octopool/mitm/githubtest/standin":  {"mitm/githubtest"},
 		"octopool/mitm/launch":              {},
 		"octopool/mitm/oidc":                {"policy"},
+		"octopool/mitm/learning":            {"mitm/route", "policy"},
 		"octopool/mitm/route":               {},
 		"octopool/mitm/route/internal/gen":  {},
 		"octopool/policy/pool":              {"policy", "policy/pool/installation"},

@@ -18,7 +18,7 @@ type commands struct {
 	Serve   serve         `cmd:"" help:"Run the proxy."`
 	Exec    execute       `cmd:"" help:"Run a program through the proxy."`
 	Env     printEnv      `cmd:"" help:"Print the variables that make programs use the proxy."`
-	Client  clientCommand `cmd:"" help:"Register clients."`
+	Client  clientCommand `cmd:"" help:"Register clients, and see what they may do."`
 	CA      caCommand     `cmd:"" name:"ca" help:"Look at the certificate authority."`
 	Check   check         `cmd:"" help:"Say what is wrong with the configuration."`
 	Status  status        `cmd:"" help:"Show pool, clients and cache of the running octopool."`
