@@ -153,6 +153,7 @@ func (p *Proxy) end(w *record, r *http.Request, err error) {
 	p.meters.request(w, r.Method, route, took)
 	p.remember(w, r, err)
 	p.audit(w, r, err)
+	p.learn(w, route)
 
 	level := slog.LevelInfo
 	switch {

@@ -23,6 +23,7 @@ import (
 	"octopool/mitm/admin/history"
 	"octopool/mitm/audit"
 	"octopool/mitm/exchange"
+	"octopool/mitm/learning"
 	"octopool/mitm/route"
 	"octopool/policy"
 	"octopool/policy/pool"
@@ -55,6 +56,8 @@ type Proxy struct {
 	meters   *meters
 	routes   *route.Table
 	history  *history.History
+	memory   learning.Memory // of what clients do
+	began    time.Time
 	looking  sync.Mutex // at the counters, for the history
 
 	outer     *http.Server // speaks to clients: CONNECT, plain requests, and a few paths of its own
@@ -85,6 +88,7 @@ func New(c Config) *Proxy {
 		routes:   route.New(),
 		history:  history.New(time.Now().UTC()),
 		inside:   newArrivals(),
+		began:    time.Now().UTC(),
 	}
 	if p.upstream == nil {
 		p.upstream = NewUpstream(c.GitHubs)

@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A Role is what a host is for.
 type Role uint8
@@ -194,6 +197,18 @@ func (r Request) Number() string {
 	}
 	return collection + "/" + id
 }
+
+// Readings returns the segments that scopes are matched on, names instead of numbers in a
+// request that was Named: with an encoded slash as a character of its segment, and with
+// every slash separating.
+func (r Request) Readings() (whole, split []string) {
+	whole, split = r.readings()
+	return slices.Clone(whole), slices.Clone(split)
+}
+
+// IsGist reports whether a request to git, or for an archive or a raw file, is about a
+// gist, whose id is then Repo.
+func (r Request) IsGist() bool { return r.gist }
 
 // readings returns the segments that scopes are matched on, for both meanings of
 // an encoded slash.

@@ -16,6 +16,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"octopool/mitm/admin/history"
+	"octopool/mitm/learning"
 	"octopool/policy"
 )
 
@@ -28,7 +29,8 @@ type Config struct {
 	Purge   func(Pattern) (Purged, error)    // an error says what is wrong with the pattern
 	Reload  func(context.Context) Reloaded   // nil where there is nothing to read anew
 	History func(client string) history.View // of all when it is ""
-	Token   policy.Secret                    // asked for as a Bearer token or at /login; the zero Secret asks for none
+	Usage   func(client string) learning.Usage
+	Token   policy.Secret // asked for as a Bearer token or at /login; the zero Secret asks for none
 
 	sessions  *sessions     // of browsers that have shown the token
 	onlookers chan struct{} // has one for each reader of events
@@ -52,6 +54,7 @@ func Handler(c Config) http.Handler {
 	}))
 	mux.HandleFunc("GET /api/status", c.guard(func(w http.ResponseWriter, _ *http.Request) { answer(w, c.Status()) }))
 	mux.HandleFunc("GET /api/history", c.guard(c.history))
+	mux.HandleFunc("GET /api/clients/{name}/usage", c.guard(func(w http.ResponseWriter, r *http.Request) { answer(w, c.Usage(r.PathValue("name"))) }))
 	mux.HandleFunc("GET /api/events", c.guard(c.events))
 	mux.HandleFunc("GET /api/cache", c.guard(func(w http.ResponseWriter, _ *http.Request) { answer(w, c.Cache()) }))
 	mux.HandleFunc("POST /api/cache/purge", c.guard(c.purge))

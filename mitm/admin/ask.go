@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"octopool/mitm/learning"
 	"octopool/policy"
 )
 
@@ -26,6 +27,12 @@ var (
 func Ask(ctx context.Context, url string, token policy.Secret) (Status, []byte, error) {
 	return askFor(ctx, question{url: url, path: "/api/status", token: token, patience: 10 * time.Second},
 		func(s Status) bool { return s.Version != "" })
+}
+
+// AskUsage asks as [Ask] does, for what a client did in the last day.
+func AskUsage(ctx context.Context, url string, token policy.Secret, client string) (learning.Usage, []byte, error) {
+	return askFor(ctx, question{url: url, path: "/api/clients/" + client + "/usage", token: token, patience: 10 * time.Second},
+		func(u learning.Usage) bool { return u.Client == client })
 }
 
 // A question is one request to an admin listener.

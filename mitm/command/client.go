@@ -7,9 +7,10 @@ import (
 )
 
 type clientCommand struct {
-	New  newClient   `cmd:"" help:"Make a client's token and print its registration."`
-	List listClients `cmd:"" help:"Show the clients of a configuration."`
-	Test testClient  `cmd:"" help:"Say which scope decides about a request."`
+	New     newClient     `cmd:"" help:"Make a client's token and print its registration."`
+	List    listClients   `cmd:"" help:"Show the clients of a configuration."`
+	Suggest suggestScopes `cmd:"" help:"Name the narrowest scopes for what a client did."`
+	Test    testClient    `cmd:"" help:"Say which scope decides about a request."`
 }
 
 func (clientCommand) Help() string { return newClient{}.Help() }

@@ -12,6 +12,7 @@ import (
 	"octopool/mitm/admin"
 	"octopool/mitm/config"
 	"octopool/mitm/launch"
+	"octopool/mitm/learning"
 )
 
 // show has the admin listener show this octopool, with a way to reload if there is one.
@@ -33,6 +34,7 @@ func (d *Daemon) show(reload func(context.Context) admin.Reloaded) {
 		Purge:   d.proxy.Purge,
 		Reload:  reload,
 		History: d.proxy.History,
+		Usage:   d.proxy.Usage,
 		Token:   d.settings.AdminToken,
 	})
 	d.shown.Store(&handler)
@@ -62,6 +64,15 @@ func Status(ctx context.Context, p config.AdminPlace) (s admin.Status, text []by
 		return err
 	})
 	return s, text, err
+}
+
+// Usage asks as [Status] does, for what a client did in the last day.
+func Usage(ctx context.Context, p config.AdminPlace, client string) (u learning.Usage, text []byte, err error) {
+	err = askAdmin(p, func(url string) error {
+		u, text, err = admin.AskUsage(ctx, url, p.Token, client)
+		return err
+	})
+	return u, text, err
 }
 
 // askAdmin has the admin listener asked that is in this place.

@@ -123,6 +123,27 @@ func (n *node) grow(path string) *node {
 	return n
 }
 
+// Each visits every method and template there is, in no order. GET stands for HEAD too.
+func (t *Table) Each(visit func(method, template string)) { t.root.each(visit) }
+
+func (n *node) each(visit func(method, template string)) {
+	for _, e := range n.ends {
+		for _, name := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+			if e.methods&methodOf(name) != 0 {
+				visit(name, e.template)
+			}
+		}
+	}
+	for _, next := range n.literal {
+		next.each(visit)
+	}
+	for _, next := range []*node{n.param, n.rest} {
+		if next != nil {
+			next.each(visit)
+		}
+	}
+}
+
 // Templates returns all templates, sorted; Of answers with one of these or
 // with Other.
 func (t *Table) Templates() []string {
