@@ -144,8 +144,12 @@ func TestSuggestedScopesAllowWhatWasDone(t *testing.T) {
 // randomRequest is one of GitHub's routes or of git's, in any spelling a client may have.
 func randomRequest(t *testing.T, random *rand.Rand, table *route.Table) (r policy.Request, ok bool) {
 	pick := func(all ...string) string { return all[random.IntN(len(all))] }
-	name := func() string { return pick("acme", "Acme", "globex", "a.b", "x_y", "*", "{a,b}", "é", "a b", strings.Repeat("z", 120)) }
-	repo := func() string { return pick("web", "API", "hub", "docs.git", fmt.Sprintf("r%d", random.IntN(20)), "%", "a,b") }
+	name := func() string {
+		return pick("acme", "Acme", "globex", "a.b", "x_y", "*", "{a,b}", "é", "a b", strings.Repeat("z", 120))
+	}
+	repo := func() string {
+		return pick("web", "API", "hub", "docs.git", fmt.Sprintf("r%d", random.IntN(20)), "%", "a,b")
+	}
 	web := policy.Origin{GitHub: "github.com", Host: "github.com", Role: policy.RoleWeb}
 	gist := policy.Origin{GitHub: "github.com", Host: "gist.github.com", Role: policy.RoleGist}
 	o, method, path := api(), "GET", ""
