@@ -9,8 +9,10 @@ package installation
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -78,6 +80,10 @@ type Installation struct {
 	Owner     string // login of the user or organization; "" when it is an enterprise
 	Suspended bool   // no tokens are minted for it
 	Selected  bool   // it covers some of the owner's repositories, not all
+
+	// Permissions are what its tokens may, as "contents=read metadata=read"; "" when GitHub
+	// does not say.
+	Permissions string
 }
 
 // Installations lists all installations of the App, ordered by ID, suspended ones too.
@@ -137,7 +143,23 @@ func installationOf(i *github.Installation) (Installation, error) {
 		Owner:     i.GetAccount().GetLogin(),
 		Suspended: i.SuspendedAt != nil,
 		Selected:  i.GetRepositorySelection() == "selected",
+
+		Permissions: permissionsOf(i.Permissions),
 	}, nil
+}
+
+// permissionsOf writes permissions on one line, sorted by name.
+func permissionsOf(p *github.InstallationPermissions) string {
+	text, err := json.Marshal(p) // the library has a field for each; this leaves out those that are not set
+	all := map[string]string{}
+	if err != nil || json.Unmarshal(text, &all) != nil {
+		return ""
+	}
+	out := make([]string, 0, len(all))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, name+"="+all[name])
+	}
+	return printable(strings.Join(out, " "))
 }
 
 // client lists and looks up as the App; every request it sends becomes part of the call.

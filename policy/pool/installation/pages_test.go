@@ -16,13 +16,14 @@ func TestInstallations(t *testing.T) {
 	w := newWorld(t)
 	app := w.signed(t, installation.Config{})
 	w.acme.SetRepos("acme/web")
-	want := []installation.Installation{{ID: w.acme.ID(), Owner: "acme", Selected: true}}
+	const all = "actions=read checks=write contents=write deployments=write issues=write metadata=read pull_requests=write statuses=write"
+	want := []installation.Installation{{ID: w.acme.ID(), Owner: "acme", Selected: true, Permissions: all}}
 	for n := range 249 {
 		in := w.Install(w.app, fmt.Sprintf("org-%d", n))
 		if n == 7 {
 			in.Suspend()
 		}
-		want = append(want, installation.Installation{ID: in.ID(), Owner: in.Owner(), Suspended: n == 7})
+		want = append(want, installation.Installation{ID: in.ID(), Owner: in.Owner(), Suspended: n == 7, Permissions: all})
 	}
 	w.Install(w.AddApp("other"), "acme")
 	found, err := app.Installations(t.Context())
