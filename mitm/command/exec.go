@@ -82,7 +82,8 @@ type printEnv struct {
 }
 
 func (printEnv) Help() string {
-	return example(`eval "$(octopool env)"`, `octopool env --shell github-actions >>"$GITHUB_ENV"`)
+	return "In a job of GitHub Actions, github-actions appends to the file that GITHUB_ENV names.\n\n" +
+		example(`eval "$(octopool env)"`, `octopool env --shell fish | source`, `octopool env --shell github-actions`)
 }
 
 // Run prints the variables of the octopool that this configuration runs.
@@ -92,7 +93,14 @@ func (e printEnv) Run(read Reader) error {
 		if err != nil {
 			return err
 		}
-		text, err := launch.Format(e.Shell, where.Settings(os.Environ()))
+		settings := where.Settings(os.Environ())
+		text, err := launch.Format(e.Shell, settings)
+		if file := os.Getenv("GITHUB_ENV"); err == nil && e.Shell == "github-actions" && file != "" {
+			if err = launch.Append(file, text); err == nil {
+				fmt.Fprintf(os.Stderr, "%d variables are set for the next steps of this job\n", len(settings))
+			}
+			return err
+		}
 		fmt.Print(text)
 		return err
 	})

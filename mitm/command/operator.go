@@ -8,6 +8,8 @@ import (
 	"octopool/mitm/config"
 	"octopool/mitm/daemon"
 	"os"
+	"os/signal"
+	"syscall"
 )
 
 // operator are the flags that say which octopool to ask.
@@ -41,16 +43,22 @@ func show(answer interface{ WriteTable(io.Writer) error }, text []byte, asJSON b
 
 type status struct {
 	operator
-	JSON bool `help:"All there is to know, as GET /api/status has it."`
+	JSON  bool `help:"All there is to know, as GET /api/status has it." xor:"how"`
+	Watch bool `short:"w" help:"Show it again every two seconds, until Ctrl-C." xor:"how"`
 }
 
 func (status) Help() string {
-	return example("octopool status --config /etc/octopool.toml", "octopool status --json | jq '.pools[].credentials[] | select(.up | not)'")
+	return example("octopool status --config /etc/octopool.toml", "octopool status --watch", "octopool status --json | jq '.pools[].credentials[] | select(.up | not)'")
 }
 
 // Run asks the octopool that this configuration runs.
 func (s status) Run(read Reader) error {
 	return s.ask(read, func(ctx context.Context, place config.AdminPlace) error {
+		if s.Watch {
+			ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return daemon.WatchStatus(ctx, place, os.Stdout)
+		}
 		answer, text, err := daemon.Status(ctx, place)
 		if err != nil {
 			return err

@@ -1,17 +1,28 @@
 package command
 
 import (
+	"encoding/json"
 	"fmt"
 	"octopool/mitm/daemon"
-	"runtime"
+	"os"
 )
 
-type version struct{}
+type version struct {
+	JSON bool `help:"As JSON."`
+}
 
-func (version) Help() string { return example("octopool version") }
+func (version) Help() string {
+	return example("octopool version", "octopool version --json | jq -r .commit")
+}
 
-// Run prints the version and what it was built with.
-func (version) Run() error {
-	fmt.Printf("octopool %s %s %s/%s\n", daemon.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+// Run prints the version, and what it was built from and with.
+func (v version) Run() error {
+	b := daemon.ReadBuild()
+	if v.JSON {
+		out := json.NewEncoder(os.Stdout)
+		out.SetIndent("", "  ")
+		return out.Encode(b)
+	}
+	fmt.Println(b)
 	return nil
 }

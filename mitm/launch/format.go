@@ -1,7 +1,10 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 )
 
@@ -22,6 +25,23 @@ func Format(shell string, settings []Setting) (string, error) {
 		out.WriteByte('\n')
 	}
 	return out.String(), nil
+}
+
+// Append adds what Format wrote for github-actions to the file that GITHUB_ENV names, which
+// the runner has made. It begins a line of its own.
+func Append(file, text string) error {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		return fmt.Errorf("GITHUB_ENV: %w", err)
+	}
+	if end, err := f.Seek(0, io.SeekEnd); err == nil && end > 0 {
+		last := []byte{0}
+		if _, err := f.ReadAt(last, end-1); err == nil && last[0] != '\n' {
+			text = "\n" + text
+		}
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }
 
 func format(shell string, s Setting) (string, error) {
