@@ -37,6 +37,8 @@ func (p *Proxy) door(w http.ResponseWriter, r *http.Request) {
 		p.doorman.ServeHTTP(keeper{w}, r)
 	case r.URL.IsAbs():
 		p.plain(w, r)
+	case r.URL.Path == mintPath && p.Mint != nil:
+		p.mint(w, r)
 	case strings.HasPrefix(r.URL.Path, "/-/"):
 		p.own(w, r)
 	default:

@@ -24,6 +24,7 @@ import (
 	"octopool/mitm/audit"
 	"octopool/mitm/exchange"
 	"octopool/mitm/learning"
+	"octopool/mitm/mint"
 	"octopool/mitm/route"
 	"octopool/policy"
 	"octopool/policy/pool"
@@ -42,6 +43,7 @@ type Config struct {
 	Audit     *audit.Log // nil for none
 	UserAgent string
 	Verifiers []Verifier // of signed tokens, each of a kind of its own; may be none
+	Mint      *mint.Mint // one of them, too; nil where no tokens are minted
 
 	Rules // to begin with; see Proxy.Change
 }
@@ -54,6 +56,7 @@ type Proxy struct {
 	exchange *exchange.Exchange
 	upstream http.RoundTripper
 	meters   *meters
+	purses   pool.Purses
 	routes   *route.Table
 	history  *history.History
 	memory   learning.Memory // of what clients do
@@ -98,6 +101,7 @@ func New(c Config) *Proxy {
 			p.origins[o.Host] = o
 		}
 	}
+	p.openMint()
 	c.Pools.Watch(p.meters.asked)
 	p.exchange = exchange.New(exchange.Config{
 		Store: c.Store, Pools: c.Pools, Upstream: p.upstream, Log: c.Log,

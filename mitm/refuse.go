@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"octopool/mitm/exchange"
+	"octopool/mitm/mint"
 	"octopool/policy"
 	"octopool/policy/pool"
 )
@@ -114,7 +115,13 @@ func refusalFor(err error, now time.Time) refusal {
 		r.header.Set("Proxy-Authenticate", `Basic realm="octopool"`) // or git never sends what its proxy's URL holds
 		return r
 	}
+	if e, ok := errors.AsType[*mint.Refusal](err); ok {
+		r.status, r.reason, r.message = http.StatusBadRequest, "mint", "octopool: "+e.Error()
+		return r
+	}
 	switch {
+	case errors.Is(err, mint.ErrOff):
+		r.status, r.reason, r.message = http.StatusForbidden, "mint", "octopool: "+mint.ErrOff.Error()
 	case errors.Is(err, errInClear), errors.Is(err, errBrowser):
 		r.status, r.reason, r.message = http.StatusForbidden, "base_url", "octopool: "+err.Error()
 	case errors.Is(err, errUpgrade):

@@ -9,9 +9,11 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"octopool/mitm/exchange"
 	"octopool/policy"
+	"octopool/policy/pool"
 )
 
 // errForeignHost is the refusal of a request inside a tunnel that names another host
@@ -114,10 +116,16 @@ func (p *Proxy) answer(w *record, r *http.Request, enter func(*http.Request) (en
 		return w.orChallenge(err)
 	}
 	w.asked, w.spared = grant.Request(), grant.WouldRefuse()
+	taken, err := p.purses.Take(caller, pool.ResourceOf(asked), time.Now())
+	if err != nil {
+		return err
+	}
 	a, err := p.exchange.Do(r.Context(), grant, r)
 	if err != nil {
+		taken.Settle(0)
 		return w.orChallenge(err)
 	}
+	taken.Settle(a.Spent)
 	defer a.Body.Close()
 	if w.mayKnowMore(a.Status) {
 		return policy.ErrNoToken

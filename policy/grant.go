@@ -1,6 +1,9 @@
 package policy
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // A Grant is the proof that one request was authorized. Only Authorize makes one
 // that is Valid; without it nothing goes upstream.
@@ -79,8 +82,8 @@ func (e *Unresolved) Path() string { return "/" + e.Collection + "/" + e.ID }
 //
 // Who is registered is bound by its scopes, if it has any, and kept from the
 // endpoints that make or show credentials unless a scope names them word by word.
-// Who passes through is bound by nothing here: GitHub decides, by the credential
-// that the caller has or has not.
+// Who sends a minted token is bound by each of its narrowings besides. Who passes through
+// is bound by nothing here: GitHub decides, by the credential that the caller has or has not.
 //
 // A client whose scopes are to be reported only is granted what they do not name, with
 // WouldRefuse. That opens no endpoint that makes or shows credentials, and no path of
@@ -97,51 +100,59 @@ func (p *Policy) Authorize(c Caller, r Request) (Grant, error) {
 	case c.client == nil, r.isBeyondScopes():
 		return Grant{caller: c, request: r}, nil
 	}
-	scopes := c.client.scopes
 	guard := guardOf(&r)
-	outOfScope := func(reason string) (Grant, error) {
-		if c.client.reportOnly && guard == nil {
-			return Grant{c, r, &OutOfScope{c.name, r.Method, r.UpstreamPath(), reason}}, nil
-		}
-		return refuse(reason)
+	if len(c.client.scopes) == 0 && guard != nil {
+		return refuse(guard.why + ", and no scope names it")
 	}
-	if len(scopes) == 0 {
-		if guard != nil {
-			return refuse(guard.why + ", and no scope names it")
-		}
-		return Grant{caller: c, request: r}, nil
+	if _, id, numbered := r.number(); numbered && len(c.bounds) > 0 && !only(id, isDigit) {
+		return refuse("this is no number")
 	}
+	granted := Grant{caller: c, request: r}
+	for i, scopes := range c.bounds {
+		ok, reason, err := within(scopes, guard, &r)
+		switch narrowed := i >= len(c.client.bounds); {
+		case err != nil:
+			return Grant{}, err
+		case ok:
+		case narrowed: // its client's report_only is no concern of who narrowed it
+			return refuse(cmp.Or(reason, "the token it sends was narrowed to less"))
+		case c.client.reportOnly && guard == nil:
+			granted.beyond = &OutOfScope{c.name, r.Method, r.UpstreamPath(), reason}
+		default:
+			return refuse(reason)
+		}
+	}
+	return granted, nil
+}
+
+// within reports whether a list of scopes allows r, or why not. Its error is an *Unresolved.
+func within(scopes []Scope, guard *guard, r *Request) (ok bool, reason string, err error) {
 	if r.Kind == KindGraphQL {
-		if reason := refuseDocument(scopes, &r); reason != "" {
-			return outOfScope(reason)
-		}
-		return Grant{caller: c, request: r}, nil
+		reason := refuseDocument(scopes, r)
+		return reason == "", reason, nil
 	}
 	if collection, id, numbered := r.number(); numbered {
-		if !only(id, isDigit) {
-			return refuse("this is no number")
-		}
-		return Grant{}, &Unresolved{collection, id}
+		return false, "", &Unresolved{collection, id}
 	}
 	allowed := false
 	for i := range scopes {
-		if !scopes[i].allows(&r) {
+		if !scopes[i].allows(r) {
 			continue
 		}
 		if guard == nil || guard.namedBy(&scopes[i]) {
-			return Grant{caller: c, request: r}, nil
+			return true, "", nil
 		}
 		allowed = true
 	}
 	switch {
 	case allowed:
-		return refuse(guard.why + ", and no scope names it word by word")
+		return false, guard.why + ", and no scope names it word by word", nil
 	case r.Kind == KindGit, r.Kind == KindLFS, r.Kind == KindArchive:
-		return outOfScope("it needs the scope " + r.gitScope(c.client.namesGitHubs()))
+		return false, "it needs the scope " + r.gitScope(scopes[0].github != ""), nil
 	case r.Kind == KindOther:
-		return outOfScope("no scope is about such pages")
+		return false, "no scope is about such pages", nil
 	}
-	return outOfScope("")
+	return false, "", nil
 }
 
 // gitScope is the least scope that names a request of git's kinds: what is asked, such as

@@ -47,6 +47,7 @@ type Rules struct {
 // called at once.
 type Policy struct {
 	clients          map[Digest]*client
+	byName           map[string]*client
 	holders          []*client // those of a Holder
 	anonymous        Caller    // the zero Caller: rejected
 	unknownPassesOut bool
@@ -58,6 +59,8 @@ type client struct {
 	digest Digest
 	holder *Holder
 	scopes []Scope
+	bounds [][]Scope // scopes, if there are any
+	stamp  Stamp
 
 	reportOnly bool
 }
@@ -71,8 +74,8 @@ var (
 
 // New checks the rules. Its error names the client or the value it is about.
 func New(rules Rules) (*Policy, error) {
-	p := &Policy{clients: make(map[Digest]*client, len(rules.Clients))}
 	byName := make(map[string]*client, len(rules.Clients))
+	p := &Policy{clients: make(map[Digest]*client, len(rules.Clients)), byName: byName}
 	for _, reg := range rules.Clients {
 		c, err := newClient(reg)
 		if err != nil {
@@ -116,6 +119,10 @@ func New(rules Rules) (*Policy, error) {
 
 func newClient(reg Registration) (*client, error) {
 	c := &client{name: reg.Name, pool: reg.Pool, digest: reg.Token, holder: reg.Holder, scopes: slices.Clone(reg.Scopes)}
+	c.stamp = stampOf(c)
+	if len(c.scopes) > 0 {
+		c.bounds = [][]Scope{c.scopes}
+	}
 	if c.pool == "" {
 		c.pool = "default"
 	}
@@ -149,10 +156,13 @@ type Caller struct {
 	name     string
 	presents Presentation
 	standsIn bool
-	proof    Proof // nil for a registered token
+	proof    Proof     // nil for a registered token
+	bounds   [][]Scope // each of these lists must allow what is asked: the client's own, if it has any, and a minted token's
 }
 
-func callerFor(c *client) Caller { return Caller{client: c, name: c.name, presents: Pooled} }
+func callerFor(c *client) Caller {
+	return Caller{client: c, name: c.name, presents: Pooled, bounds: c.bounds}
+}
 
 // StandsIn reports whether nobody was named, and this is the client of anonymous =
 // "client:NAME": whoever it is may have a token to come again with.

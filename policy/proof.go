@@ -40,6 +40,9 @@ func (p *Policy) IdentifyProof(proof Proof, now time.Time) (Caller, error) {
 	return c, nil
 }
 
+// Proof is what a caller was identified by, nil for a registered token and for nobody.
+func (c Caller) Proof() Proof { return c.proof }
+
 // About are facts for the log and the audit of a caller who was identified by a proof.
 func (c Caller) About() []Fact {
 	if c.proof == nil {

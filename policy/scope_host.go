@@ -20,8 +20,3 @@ func cutGitHub(text string) (host, pattern string) {
 
 // isOn reports whether s is for this GitHub.
 func (s *Scope) isOn(github string) bool { return s.github == "" || s.github == github }
-
-// namesGitHubs reports whether a client's scopes say which GitHub they are for.
-func (c *client) namesGitHubs() bool {
-	return len(c.scopes) > 0 && c.scopes[0].github != ""
-}

@@ -17,6 +17,7 @@ import (
 
 	"octopool/mitm/admin/history"
 	"octopool/mitm/learning"
+	"octopool/mitm/mint"
 	"octopool/policy"
 )
 
@@ -26,7 +27,9 @@ type Config struct {
 	Pools   func() []Pool   // as Status has them; asked for at every probe
 	Status  func() Status
 	Cache   func() Cache
-	Purge   func(Pattern) (Purged, error)    // an error says what is wrong with the pattern
+	Purge   func(Pattern) (Purged, error) // an error says what is wrong with the pattern
+	Mint    func(mint.Order) (mint.Token, error)
+	Revoke  func(id string) error
 	Reload  func(context.Context) Reloaded   // nil where there is nothing to read anew
 	History func(client string) history.View // of all when it is ""
 	Usage   func(client string) learning.Usage
@@ -58,6 +61,8 @@ func Handler(c Config) http.Handler {
 	mux.HandleFunc("GET /api/events", c.guard(c.events))
 	mux.HandleFunc("GET /api/cache", c.guard(func(w http.ResponseWriter, _ *http.Request) { answer(w, c.Cache()) }))
 	mux.HandleFunc("POST /api/cache/purge", c.guard(c.purge))
+	mux.HandleFunc("POST /api/mint", c.guard(c.mint))
+	mux.HandleFunc("POST /api/revoke", c.guard(c.revoke))
 	if c.Reload != nil {
 		mux.HandleFunc("POST /api/reload", c.guard(c.reload))
 	}

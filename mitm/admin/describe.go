@@ -49,7 +49,9 @@ func (d describer) describe(metrics []byte) []byte {
 
 // helpTexts has a line for each family: its name, then what it is, or nothing for one that
 // is left out.
-const helpTexts = `octopool_requests_total Requests that have been answered, by how.
+const helpTexts = `octopool_minted_tokens Tokens that were minted since the start, here and not by their holders.
+octopool_minted_tokens_revoked Minted tokens that are remembered as revoked.
+octopool_requests_total Requests that have been answered, by how.
 octopool_request_duration_seconds From a request's header to the last byte of its answer.
 octopool_route_requests_total Requests that have been answered, by GitHub's own path template.
 octopool_route_points_spent_total Points of GitHub's rate limit that were spent on a route.

@@ -11,6 +11,9 @@ type clientCommand struct {
 	List    listClients   `cmd:"" help:"Show the clients of a configuration."`
 	Suggest suggestScopes `cmd:"" help:"Name the narrowest scopes for what a client did."`
 	Test    testClient    `cmd:"" help:"Say which scope decides about a request."`
+	Mint    clientMint    `cmd:"" help:"Have the running octopool sign a token that is a part of a client's."`
+	Narrow  clientNarrow  `cmd:"" help:"Make a lesser token of a minted one, without asking octopool."`
+	Revoke  clientRevoke  `cmd:"" help:"End a minted token, and what was narrowed from it."`
 }
 
 func (clientCommand) Help() string { return newClient{}.Help() }

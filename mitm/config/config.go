@@ -13,6 +13,7 @@ type File struct {
 	DataDir    string       `toml:"data_dir"`
 	Proxy      Proxy        `toml:"proxy"`
 	Admin      Admin        `toml:"admin"`
+	Mint       Mint         `toml:"mint"`
 	Log        Log          `toml:"log"`
 	Audit      Audit        `toml:"audit"`
 	CA         CA           `toml:"ca"`
@@ -146,6 +147,7 @@ func Default() File {
 	return File{
 		Proxy:  Proxy{Listen: "127.0.0.1:8080"},
 		Admin:  Admin{Listen: "127.0.0.1:9090"},
+		Mint:   Mint{Enabled: true, MaxTTL: Duration(24 * time.Hour)},
 		Log:    Log{Level: "info"},
 		Audit:  Audit{MaxBytes: 64 << 20, Keep: 10},
 		Cache:  Cache{Backend: "badger", TTL: Duration(720 * time.Hour), MaxEntry: 8 << 20},

@@ -11,6 +11,7 @@ func TestKeysAreThoseOfTheFile(t *testing.T) {
 		data_dir
 		proxy proxy.listen proxy.tls proxy.certificate proxy.key proxy.require_auth proxy.plain_base_url
 		admin admin.listen admin.token
+		mint mint.enabled mint.max_ttl mint.keys
 		log log.level
 		audit audit.file audit.max_bytes audit.keep
 		ca ca.certificate ca.key

@@ -103,7 +103,7 @@ func (s *settler) inEnvironment(f File) []found {
 
 // variablesOf are the environment variables that a completed file refers to.
 func variablesOf(f File) []string {
-	references := []string{f.Admin.Token, f.Cache.URL}
+	references := append([]string{f.Admin.Token, f.Cache.URL}, f.Mint.Keys...)
 	for _, c := range f.Credential {
 		references = append(references, c.PAT, c.PrivateKey)
 	}

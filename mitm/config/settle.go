@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"octopool/mitm"
+	"octopool/mitm/mint"
 	"octopool/mitm/oidc"
 	"octopool/policy"
 	"octopool/policy/pool"
@@ -42,6 +43,7 @@ type Settings struct {
 	AdminToken  policy.Secret
 	LogLevel    slog.Level
 	Audit       AuditFile
+	Mint        mint.Settings // its keys are in DataDir if there are none
 
 	Cache  CacheSettings
 	Egress mitm.Egress
@@ -101,6 +103,7 @@ func (s *settler) settings(f File) Settings {
 		AdminListen: f.Admin.Listen,
 		LogLevel:    s.level(f.Log),
 		Audit:       s.audit(f.Audit),
+		Mint:        s.mint(f.Mint),
 		Cache:       s.caching(f.Cache),
 		Egress:      s.egress(f.Tunnel),
 		Door:        s.door(f.Proxy),

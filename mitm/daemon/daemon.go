@@ -103,10 +103,14 @@ func (g Sockets) Start(s config.Settings, log *slog.Logger) (d *Daemon, err erro
 	for _, warning := range s.Warnings {
 		log.Warn("configuration", "warning", warning)
 	}
+	mint, err := openMint(s)
+	if err != nil {
+		return nil, errors.Join(err, stored.Close())
+	}
 	issuers := oidc.New(s.Issuers)
 	proxy := mitm.New(mitm.Config{
 		GitHubs: s.GitHubs, Upstream: upstream, Authority: authority, Pools: pools, Store: stored,
-		Log: log, Audit: audited.Log, UserAgent: userAgent, Verifiers: []mitm.Verifier{issuers}, Rules: mitm.Rules{Policy: rules, Egress: s.Egress, Door: s.Door, Tuning: s.Cache.Tuning},
+		Log: log, Audit: audited.Log, UserAgent: userAgent, Mint: mint, Verifiers: []mitm.Verifier{issuers}, Rules: mitm.Rules{Policy: rules, Egress: s.Egress, Door: s.Door, Tuning: s.Cache.Tuning},
 	})
 	d = &Daemon{
 		authority: authority, proxy: proxy, pools: pools, issuers: issuers, store: stored, settings: s, log: log, level: level, audit: audited,
@@ -142,6 +146,7 @@ func run(pools *pool.Pools, proxy *mitm.Proxy, stored store.Store) (end func()) 
 	all.Go(func() { proxy.Remember(ctx) })
 	if r, ok := stored.(*store.Redis); ok {
 		all.Go(func() { pools.Share(ctx, r.Board("pools")) })
+		all.Go(func() { proxy.Mint.Share(ctx, r.Ledger("revoked"), proxy.Log) })
 	}
 	return func() {
 		cancel()

@@ -20,6 +20,10 @@ func (d *Daemon) reload(s config.Settings) (changed, restart []string, err error
 	if err != nil {
 		return nil, nil, err
 	}
+	mint, err := mintSettings(next)
+	if err != nil {
+		return nil, nil, err
+	}
 	rotated, err := d.authority.Reread()
 	if err != nil {
 		return nil, nil, rotationProblem(err)
@@ -29,6 +33,7 @@ func (d *Daemon) reload(s config.Settings) (changed, restart []string, err error
 	}
 	d.issuers.Change(next.Issuers)
 	d.proxy.Change(mitm.Rules{Policy: rules, Egress: next.Egress, Door: next.Door, Tuning: next.Cache.Tuning})
+	d.proxy.Mint.Change(mint)
 	d.level.Set(next.LogLevel)
 	changed = differences(d.settings, next)
 	if rotated {
@@ -118,6 +123,7 @@ func differences(was, is config.Settings) []string {
 		{"pool", was.MaxWait, is.MaxWait},
 		{"github.limits", was.Limits, is.Limits},
 		{"log", was.LogLevel, is.LogLevel},
+		{"mint", was.Mint, is.Mint},
 		{"admin.token", was.AdminToken, is.AdminToken},
 	} {
 		if !reflect.DeepEqual(part.was, part.is) {

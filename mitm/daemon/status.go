@@ -32,6 +32,8 @@ func (d *Daemon) show(reload func(context.Context) admin.Reloaded) {
 			return cache
 		},
 		Purge:   d.proxy.Purge,
+		Mint:    d.proxy.MintFor,
+		Revoke:  d.proxy.Revoke,
 		Reload:  reload,
 		History: d.proxy.History,
 		Usage:   d.proxy.Usage,
