@@ -125,3 +125,6 @@ func (v *verified) add(d policy.Digest, r *minted.Read) {
 	}
 	v.young[d] = r
 }
+
+// Settings are those of now.
+func (m *Mint) Settings() Settings { return *m.settings.Load() }
