@@ -189,3 +189,6 @@ func IsID(text string) bool {
 	_, err := hex.DecodeString(text)
 	return err == nil && len(text) == 32 && text == strings.ToLower(text)
 }
+
+// ID tells keys apart. It is in every token, and tells nothing of the key.
+func (k Key) ID() string { return hex.EncodeToString(k.id[:]) }
