@@ -92,6 +92,7 @@ func TestTheExampleWithEveryKeySet(t *testing.T) {
 			[]string{
 				"proxy.tls: proxy.certificate and proxy.key are there, but not in use: set tls = true, or take them away",
 				"admin.token: the environment variable OCTOPOOL_ADMIN_TOKEN is not set",
+				"mint.keys[0]: open /etc/octopool/mint-key: no such file or directory",
 				"ca.certificate: open /etc/octopool/ca.pem: no such file or directory",
 				"ca.key: open /etc/octopool/ca-key.pem: no such file or directory",
 				"cache.url: the environment variable OCTOPOOL_REDIS_URL is not set",
@@ -104,6 +105,7 @@ func TestTheExampleWithEveryKeySet(t *testing.T) {
 			[]string{"#app_id", "#private_key", "#client_id", "#installation_id", "#url", "#token = \"file", "#repositories", "#permissions", "#certificate", "#key ="},
 			[]string{
 				"admin.token: the environment variable OCTOPOOL_ADMIN_TOKEN is not set",
+				"mint.keys[0]: open /etc/octopool/mint-key: no such file or directory",
 				"github[0].ca_file: open /etc/octopool/github-ca.pem: no such file or directory",
 				"credential[0].pat: the environment variable GITHUB_PAT_BOT is not set",
 				"client[0].oidc: client ci has a token and an issuer; make it two clients",
@@ -140,7 +142,7 @@ func TestTheExampleWithEveryKeySet(t *testing.T) {
 
 // TestTheExampleTellsDefaults: what it says to be assumed is.
 func TestTheExampleTellsDefaults(t *testing.T) {
-	examples := []string{"data_dir", "proxy.certificate", "proxy.key", "admin.token", "audit.file", "ca.certificate", "ca.key", "cache.url", "cache.max_bytes", "tunnel.allow"} // have no fixed default
+	examples := []string{"data_dir", "proxy.certificate", "proxy.key", "admin.token", "mint.keys", "audit.file", "ca.certificate", "ca.key", "cache.url", "cache.max_bytes", "tunnel.allow"} // have no fixed default
 	tree := map[string]any{}
 	table, entry := "", false
 	for _, line := range example(t) {
