@@ -106,7 +106,11 @@ func (k *issuerKey) published() map[string]any {
 	case *rsa.PublicKey:
 		jwk["kty"], jwk["n"], jwk["e"] = "RSA", number(public.N, public.Size()), number(big.NewInt(int64(public.E)), 3)
 	case *ecdsa.PublicKey:
-		jwk["kty"], jwk["crv"], jwk["x"], jwk["y"] = "EC", "P-256", number(public.X, 32), number(public.Y, 32)
+		point, err := public.Bytes() // 4, X, Y
+		if err != nil {
+			panic(fmt.Sprintf("githubtest: %v", err))
+		}
+		jwk["kty"], jwk["crv"], jwk["x"], jwk["y"] = "EC", "P-256", base64url(point[1:33]), base64url(point[33:])
 	}
 	return jwk
 }
