@@ -43,7 +43,7 @@ func rules(t *testing.T) *policy.Policy {
 
 // why says what keeps a token from being ci's, "" if nothing does.
 func why(m *Mint, p *policy.Policy, token string) string {
-	proof, err := m.Verify(context.Background(), token)
+	proof, err := m.Verify(context.Background(), token, policy.DigestOf(token))
 	if err == nil {
 		_, err = p.IdentifyProof(proof, time.Now())
 	}
@@ -120,7 +120,7 @@ func TestAPartDoesNotOutlive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proof, err := m.Verify(t.Context(), made.Token)
+	proof, err := m.Verify(t.Context(), made.Token, policy.DigestOf(made.Token))
 	if err != nil {
 		t.Fatal(err)
 	}
