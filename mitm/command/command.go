@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
 )
 
 // commands is the command line.
@@ -25,6 +26,8 @@ type commands struct {
 	Cache   cacheCommand  `cmd:"" help:"Look at what the running octopool keeps, and forget it."`
 	Audit   readAudit     `cmd:"" help:"Show what was done and by whom, and what was refused."`
 	Version version       `cmd:"" help:"Print the version."`
+
+	Completion completion `cmd:"" help:"Print what makes a shell complete command lines."`
 }
 
 // Help has the example of octopool itself, as each command's has its own.
@@ -45,6 +48,7 @@ func Run(args []string, read Reader) int {
 	parser := kong.Must(&c, kong.Name("octopool"),
 		kong.Description("A forward proxy for GitHub that keeps what GitHub vouches for and shares what a pool of credentials may spend."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Vars{"shells": launch.Shells}, kong.Writers(os.Stdout, os.Stderr), kong.Bind(read))
+	kongcompletion.Register(parser) // answers, and ends the program, when a shell asks what could follow
 	k, err := parser.Parse(args)
 	if err != nil {
 		return report(usage{err})

@@ -37,8 +37,10 @@ func TestTokensOfAJobAreRenewed(t *testing.T) {
 		t.Error("an old token was not renewed")
 	}
 	i.Down(true)
-	if next() != second || next() != second {
-		t.Error("a good token was not kept")
+	for range 2 {
+		if next() != second {
+			t.Error("a good token was not kept")
+		}
 	}
 	if n := i.Asked(githubtest.IssuerRunner); n != 2 {
 		t.Errorf("the runner was asked %d times", n)
