@@ -33,7 +33,7 @@ func (p *Proxy) newDoorman() *goproxy.ProxyHttpServer {
 func (p *Proxy) door(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodConnect:
-		defer p.arriving.connect()()
+		defer p.presence.connect()()
 		p.doorman.ServeHTTP(keeper{w}, r)
 	case r.URL.IsAbs():
 		p.plain(w, r)

@@ -18,7 +18,7 @@ func (p *Proxy) intercept(client net.Conn, origin policy.Origin, named policy.Na
 		client.Close()
 		return
 	}
-	p.inside.put(tls.Server(&intercepted{client, origin, named, about}, p.Authority.TLSConfig(origin.Host)))
+	p.inside.put(tls.Server(&intercepted{client, origin, named, about, p.presence.inside()}, p.Authority.TLSConfig(origin.Host)))
 }
 
 // establish grants a CONNECT.
@@ -37,6 +37,13 @@ type intercepted struct {
 	origin policy.Origin
 	named  policy.Named
 	about  []policy.Fact // of its requests
+
+	known func() // its first request has come, or it ends without one
+}
+
+func (i *intercepted) Close() error {
+	i.known()
+	return i.Conn.Close()
 }
 
 // tunnelKey finds a request's tunnel in the context that net/http makes for its

@@ -66,7 +66,7 @@ type Proxy struct {
 	outer     *http.Server // speaks to clients: CONNECT, plain requests, and a few paths of its own
 	inner     *http.Server // speaks inside intercepted tunnels
 	inside    *arrivals    // intercepted connections on their way to inner
-	arriving  arriving     // connections whose CONNECT is being answered
+	presence  presence     // who is here when octopool is to leave
 	tunnels   tunnels      // pipes that are open
 	doorman   *goproxy.ProxyHttpServer
 	forwarder *httputil.ReverseProxy // of plain requests
@@ -125,6 +125,11 @@ func New(c Config) *Proxy {
 	}
 	p.outer = server("proxy", p.door)
 	p.inner = server("intercepted", p.serve)
+	counted := p.outer.ConnState
+	p.outer.ConnState = func(c net.Conn, s http.ConnState) {
+		counted(c, s)
+		p.presence.state(c, s)
+	}
 	p.inner.ConnContext = intoContext
 	p.inner.TLSConfig = &tls.Config{NextProtos: []string{"h2", "http/1.1"}} // makes Serve speak h2; the certificates are each connection's own
 	return p
@@ -134,7 +139,12 @@ func New(c Config) *Proxy {
 func (p *Proxy) Serve(l net.Listener) error {
 	inner := make(chan error, 1)
 	go func() { inner <- p.inner.Serve(p.inside) }()
+	done := p.presence.accepting(l)
 	err := p.outer.Serve(l)
+	done()
+	if p.presence.leaving.Load() {
+		err = http.ErrServerClosed // it was the listener that was closed
+	}
 	if !errors.Is(err, http.ErrServerClosed) {
 		p.inside.Close()
 		return errors.Join(err, <-inner)

@@ -48,6 +48,7 @@ func (p *Proxy) throughTunnel(r *http.Request) (entry, error) {
 	if !ok {
 		return entry{}, errForeignHost
 	}
+	tunnel.known()
 	e := entry{origin: tunnel.origin, path: r.URL.EscapedPath(), about: tunnel.about, identify: func(ctx context.Context, rules *policy.Policy, authorization []string) (policy.Caller, error) {
 		return p.identify(ctx, rules, tunnel.named, authorization)
 	}}
@@ -65,6 +66,7 @@ func (p *Proxy) respond(w http.ResponseWriter, r *http.Request, enter func(*http
 	// The body that a record reads is its own: net/http tells by the one that it gave whether
 	// all of it was read, and takes what was not for the next request.
 	r = r.WithContext(r.Context())
+	defer p.presence.request(w)()
 	rec := p.begin(w, r)
 	err := p.answer(rec, r, enter)
 	switch {

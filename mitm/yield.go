@@ -3,46 +3,118 @@ package mitm
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// arriving are the connections that have sent a CONNECT and are not yet where they go:
-// inside, in a tunnel, or gone.
-type arriving struct{ connects atomic.Int64 }
+// presence is what is on its way here or being answered, for who wants to leave without
+// breaking anything off. net/http's Shutdown is not enough for that: it closes a connection
+// whose first request it has just read, and one that speaks HTTP/2 before its first request
+// and when its last answer is written and not yet sent.
+type presence struct {
+	listener  atomic.Pointer[net.Listener] // that is accepted from; nil before and after
+	connects  atomic.Int64                 // CONNECTs that are being handled; that of a tunnel is as long as the tunnel lasts
+	strangers atomic.Int64                 // intercepted connections before their first request
+	requests  atomic.Int64
+	leaving   atomic.Bool
 
-// connect counts the handling of a CONNECT until done is called. That of a tunnel lasts
-// as long as the tunnel does.
-func (a *arriving) connect() (done func()) {
-	a.connects.Add(1)
-	return func() { a.connects.Add(-1) }
+	mu        sync.Mutex // guards newcomers
+	newcomers map[net.Conn]bool
 }
 
-// arriveLook is how often it is looked whether all have arrived, which takes no longer
-// than it takes to write two lines.
-const arriveLook = 2 * time.Millisecond
+// accepting says what is accepted from, until done is called.
+func (p *presence) accepting(l net.Listener) (done func()) {
+	p.listener.Store(&l)
+	return func() { p.listener.Store(nil) }
+}
 
-// wait returns when all have arrived or ctx is done. tunnels are those of them that are open.
-func (a *arriving) wait(ctx context.Context, tunnels *tunnels) {
-	tick := time.NewTicker(arriveLook)
+// state is told of every connection that was accepted. A newcomer is one until its first
+// request was answered, or it is a CONNECT's, or gone.
+func (p *presence) state(c net.Conn, s http.ConnState) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch s {
+	case http.StateNew:
+		if p.newcomers == nil {
+			p.newcomers = map[net.Conn]bool{}
+		}
+		p.newcomers[c] = true
+	case http.StateIdle, http.StateHijacked, http.StateClosed:
+		delete(p.newcomers, c)
+	}
+}
+
+// connect counts the handling of a CONNECT until done is called.
+func (p *presence) connect() (done func()) {
+	p.connects.Add(1)
+	return func() { p.connects.Add(-1) }
+}
+
+// inside counts a connection that is intercepted until known is called, which may be
+// called again.
+func (p *presence) inside() (known func()) {
+	p.strangers.Add(1)
+	return sync.OnceFunc(func() { p.strangers.Add(-1) })
+}
+
+// request counts a request until done is called. When octopool is about to leave, its answer
+// is its connection's last.
+func (p *presence) request(w http.ResponseWriter) (done func()) {
+	p.requests.Add(1)
+	if p.leaving.Load() {
+		w.Header().Set("Connection", "close") // net/http makes a GOAWAY of it where it has to
+	}
+	return func() { p.requests.Add(-1) }
+}
+
+// anybody reports whether someone is here whom leaving would break off. tunnels are those
+// that are open, of which it would not.
+func (p *presence) anybody(tunnels *tunnels) bool {
+	p.mu.Lock()
+	newcomers := len(p.newcomers)
+	p.mu.Unlock()
+	return p.listener.Load() != nil || newcomers > 0 || p.connects.Load() > tunnels.count() || p.strangers.Load() > 0 || p.requests.Load() > 0
+}
+
+const (
+	// presenceLook is how often it is looked whether anybody is here.
+	presenceLook = 2 * time.Millisecond
+	// sendTime is what an answer may take from its end to the network, other than by the
+	// client's doing.
+	sendTime = 30 * time.Millisecond
+)
+
+// leave takes no more connections, and returns when nobody is here or ctx is done.
+func (p *presence) leave(ctx context.Context, tunnels *tunnels) {
+	p.leaving.Store(true)
+	if l := p.listener.Load(); l != nil {
+		(*l).Close()
+	}
+	tick := time.NewTicker(presenceLook)
 	defer tick.Stop()
-	for a.connects.Load() > tunnels.count() {
+	for p.anybody(tunnels) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
 	}
+	tick.Reset(sendTime)
+	select {
+	case <-tick.C:
+	case <-ctx.Done():
+	}
 }
 
 // Yield takes no more connections, and returns when nothing that needs the store is under
-// way any more, or when ctx is done. Every connection that was accepted is answered. What
-// goes on afterwards, such as clones and tunnels, is for Shutdown to wait for.
+// way any more, or when ctx is done. Whoever was accepted is answered. What goes on
+// afterwards, such as clones and tunnels, is for Shutdown to wait for.
 func (p *Proxy) Yield(ctx context.Context) {
+	p.presence.leave(ctx, &p.tunnels)
 	p.outer.Shutdown(ctx)
-	p.arriving.wait(ctx, &p.tunnels) // before inner stops to take them in
 	p.inner.Shutdown(ctx)
 	stored := make(chan struct{})
 	go func() {
@@ -61,7 +133,6 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	var all sync.WaitGroup
 	var errs [3]error
 	all.Go(func() { errs[0] = p.outer.Shutdown(ctx) })
-	p.arriving.wait(ctx, &p.tunnels)
 	all.Go(func() { errs[1] = p.inner.Shutdown(ctx) })
 	all.Go(func() { errs[2] = p.tunnels.wait(ctx) })
 	all.Wait()

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -29,8 +30,11 @@ type octopool struct {
 	github      *githubtest.Server
 	credentials []*credential
 	clients     int
-	tunnels     bool   // it does not intercept github.com
-	dial        string // where it finds github.com; "" for the stand-in
+	tunnels     bool       // it does not intercept github.com
+	dial        string     // where it finds github.com; "" for the stand-in
+	sockets     []*os.File // that it is given, by the names proxy and admin; none for its own
+	limits      []string   // the words of a command that runs it, prlimit for one
+	environ     []string   // what it has in its environment besides
 
 	child  *exec.Cmd
 	logged chan struct{} // closed when all of its log was read
@@ -65,17 +69,39 @@ func (o *octopool) start(ctx context.Context) error {
 
 // launch starts it with the configuration that is there.
 func (o *octopool) launch(ctx context.Context) error {
-	o.child = exec.Command(o.program, "serve", "--config", filepath.Join(o.dir, "octopool.toml"))
-	o.child.Env = []string{"HOME=" + o.dir, "PATH=" + os.Getenv("PATH")}
-	o.child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt is for us, who then stop it
-	stderr, err := o.child.StderrPipe()
+	said, err := o.begin()
 	if err != nil {
 		return err
 	}
-	if err := o.child.Start(); err != nil {
-		return err
+	return o.listening(ctx, said)
+}
+
+// command is its process, to be.
+func (o *octopool) command() *exec.Cmd {
+	words := append(slices.Clone(o.limits), o.program, "serve", "--config", filepath.Join(o.dir, "octopool.toml"))
+	environ := []string{"HOME=" + o.dir, "PATH=" + os.Getenv("PATH")}
+	if len(o.sockets) > 0 { // as systemd does
+		words = append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`}, words...)
+		environ = append(environ, "LISTEN_FDS=2", "LISTEN_FDNAMES=proxy:admin")
 	}
-	said := make(chan string, 1)
+	c := exec.Command(words[0], words[1:]...)
+	c.Env, c.ExtraFiles = append(environ, o.environ...), o.sockets
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt is for us, who then stop it
+	return c
+}
+
+// begin starts the process. What it says once it serves, or instead, is for listening.
+func (o *octopool) begin() (said chan string, err error) {
+	o.child = o.command()
+	stderr, err := o.child.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := o.child.Start(); err != nil {
+		o.child = nil
+		return nil, err
+	}
+	said = make(chan string, 1)
 	o.logged = make(chan struct{})
 	go func() {
 		defer close(o.logged)
@@ -95,7 +121,7 @@ func (o *octopool) launch(ctx context.Context) error {
 			said <- strings.Join(before, "\n")
 		}
 	}()
-	return o.listening(ctx, said)
+	return said, nil
 }
 
 // listening waits until octopool has said where it is, and trusts its authority.

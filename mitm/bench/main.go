@@ -46,6 +46,7 @@ func benches() []bench {
 		{"inner", "the Go benchmarks that have a budget: policy, pool, store", false, runInner},
 		{"proxied", "answers that GitHub is asked for, in per cent of a bare reverse proxy's, and their p99", false, runProxied},
 		{"reload", "a steady load while the configuration is reloaded, half the time with a broken file", false, runReload},
+		{"restart", "new connections at a rate while one octopool relieves another, again and again", false, runRestart},
 		{"revalidated", "what an answer that GitHub vouches for adds to GitHub's own time", false, runRevalidated},
 		{"tunnel", "throughput of a tunnel, in per cent of a bare splice", false, runTunnel},
 		{"upload", "the memory that octopool has for a large file on its way up with gh", false, runUpload},

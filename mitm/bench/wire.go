@@ -64,6 +64,11 @@ func dial(proxy, addr, host, version string, roots *x509.CertPool, sessions tls.
 // we speak.
 func connect(raw net.Conn, host string) error {
 	fmt.Fprintf(raw, "CONNECT %s:443 HTTP/1.1\r\nHost: %s:443\r\n\r\n", host, host)
+	return granted(raw)
+}
+
+// granted reads the answer to a CONNECT.
+func granted(raw net.Conn) error {
 	answer := make([]byte, 0, 256)
 	for !bytes.HasSuffix(answer, []byte("\r\n\r\n")) {
 		var one [1]byte

@@ -64,6 +64,13 @@ func (s *settler) resolve(key, reference string) (text string, ok bool) {
 	return text, true
 }
 
+// credentialsFolder is how a path begins that leads to what systemd has loaded for a service, which
+// has another folder for each (systemd.exec(5), CREDENTIALS_DIRECTORY).
+const (
+	credentialsVariable = "CREDENTIALS_DIRECTORY"
+	credentialsFolder   = "${" + credentialsVariable + "}"
+)
+
 // read reads a file that the configuration names.
 func (s *settler) read(name string) ([]byte, error) {
 	path := s.path(name)

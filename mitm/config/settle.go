@@ -177,6 +177,9 @@ func (s *settler) defaultDataDir() string {
 
 // path makes a path absolute: programs are told of some, and run elsewhere.
 func (s *settler) path(path string) string {
+	if name, ok := strings.CutPrefix(path, credentialsFolder+"/"); ok && s.getenv(credentialsVariable) != "" {
+		path = filepath.Join(s.getenv(credentialsVariable), name)
+	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(s.dir, path)
 	}

@@ -23,7 +23,7 @@ func configured(t *testing.T, program string) {
 			dir := t.TempDir()
 			secrets := furnish(t, program, dir)
 			places := strings.NewReplacer(
-				"/run/secrets/octopool/", secrets, "/run/secrets/", secrets, "/run/credentials/octopool.service/", secrets,
+				"/run/secrets/octopool/", secrets, "/run/secrets/", secrets,
 				"/var/lib/octopool", filepath.Join(dir, "data"))
 			config := filepath.Join(dir, "octopool.toml")
 			write(t, config, places.Replace(text))
@@ -68,7 +68,7 @@ func furnish(t *testing.T, program, dir string) string {
 func octopool(t *testing.T, program, home string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH")}
+	cmd.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "CREDENTIALS_DIRECTORY=" + filepath.Join(home, "secrets")}
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()

@@ -107,6 +107,33 @@ func TestService(t *testing.T) {
 	}
 }
 
+// systemd knows every word of the sockets, and what it is that the service is started with:
+// both of them, not blocking, by the names that octopool takes them by.
+func TestSockets(t *testing.T) {
+	dir := t.TempDir()
+	service := strings.Replace(read(t, "octopool.service"), "ExecStart=/usr/local/bin/octopool ", "ExecStart=/bin/true ", 1)
+	write(t, filepath.Join(dir, "octopool@.service"), service)
+	if !strings.Contains(service, "\nNonBlocking=yes\n") {
+		t.Error("the service would have the other's sockets block")
+	}
+	for _, name := range []string{"octopool.socket", "octopool-admin.socket"} {
+		text := read(t, name)
+		write(t, filepath.Join(dir, name), text)
+		if !regexp.MustCompile(`(?m)^Sockets=.*\b` + regexp.QuoteMeta(name)).MatchString(service) {
+			t.Errorf("the service does not take %s", name)
+		}
+		want := map[string]string{"octopool.socket": "proxy", "octopool-admin.socket": "admin"}[name]
+		if !strings.Contains(text, "\nFileDescriptorName="+want+"\n") {
+			t.Errorf("%s is not called %s", name, want)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "systemd-analyze", "verify", "--man=no", "octopool@a.service", "octopool.socket", "octopool-admin.socket")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "SYSTEMD_UNIT_PATH="+dir+":")
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
+	}
+}
+
 // Compose reads its file, which names only files that are there or that it tells how to make.
 func TestCompose(t *testing.T) {
 	if out, err := run(t, "docker-compose", "--file", "compose.yaml", "config", "--quiet"); err != nil {
