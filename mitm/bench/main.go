@@ -40,6 +40,7 @@ func benches() []bench {
 		{"all", "every other one but soak, and one table of what has a budget", true, runAll},
 		{"ci-hour", "an hour of a CI fleet, replayed: points for each change seen, stale and corrupt answers", false, runHour},
 		{"door", "new tunnels a second, in per cent of a bare door's", false, runDoor},
+		{"faults", "what breaks, what clients get meanwhile, and how octopool recovers", false, runFaults},
 		{"fresh-hit", "throughput of stored answers, in per cent of a door with no exchange behind it", false, runFreshHit},
 		{"git", "clone and push of a huge pack: throughput in per cent of a plain tunnel's, and memory", false, runGit},
 		{"idle", "memory of ten thousand tunnels that carry nothing", false, runIdle},
