@@ -128,9 +128,7 @@ func (c *earlyConn) Read(p []byte) (int, error) {
 }
 
 // CloseWrite half-closes the connection, as a tunnel does when one side has ended.
-func (c *earlyConn) CloseWrite() error {
-	if h, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return h.CloseWrite()
-	}
-	return c.Conn.Close()
-}
+func (c *earlyConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// NetConn is the connection itself.
+func (c *earlyConn) NetConn() net.Conn { return c.Conn }

@@ -16,3 +16,6 @@ func Identify(ctx context.Context, rules *policy.Policy, authorization []string,
 	p := &Proxy{Config: Config{Verifiers: verifiers}}
 	return p.identify(ctx, rules, policy.Named{}, authorization)
 }
+
+// AllLimits are the names of the limits that are counted.
+func AllLimits() []string { return allLimits[:] }

@@ -48,7 +48,6 @@ type plan struct {
 	pools       pool.Config // but for its credentials; with a Transport it runs
 	github      *githubtest.Server
 	config      mitm.Config
-	behind      *tls.Config // of the listener; nil for one in clear
 }
 
 type option func(*plan)
@@ -166,9 +165,6 @@ func (p plan) serve(t testing.TB, listener net.Listener) *setup {
 		p.config.Log = slog.New(slog.NewTextHandler(s.log, nil))
 	}
 	s.proxy = mitm.New(p.config)
-	if p.behind != nil {
-		listener = tls.NewListener(listener, p.behind)
-	}
 	served := make(chan error, 1)
 	go func() { served <- s.proxy.Serve(listener) }()
 	var once sync.Once

@@ -46,14 +46,17 @@ func (i *intercepted) Close() error {
 	return i.Conn.Close()
 }
 
+// NetConn is the connection that the client had before its tunnel.
+func (i *intercepted) NetConn() net.Conn { return i.Conn }
+
 // tunnelKey finds a request's tunnel in the context that net/http makes for its
-// connection. It is the one value octopool keeps there: the connection's, not a request's.
+// connection. Beside the visitor it is the one value octopool keeps there: the connection's, not a request's.
 type tunnelKey struct{}
 
 func intoContext(ctx context.Context, c net.Conn) context.Context {
 	if t, ok := c.(*tls.Conn); ok {
 		if i, ok := t.NetConn().(*intercepted); ok {
-			return context.WithValue(ctx, tunnelKey{}, i)
+			return context.WithValue(withVisitor(ctx, c), tunnelKey{}, i)
 		}
 	}
 	return ctx

@@ -35,8 +35,9 @@ type meters struct {
 
 	routesSpent, routesSaved family[routePointLabels, *metrics.Counter]
 
-	bytes map[string]*metrics.Counter
-	conns map[string]*atomic.Int64
+	limits map[string]*metrics.Counter
+	bytes  map[string]*metrics.Counter
+	conns  map[string]*atomic.Int64
 }
 
 type (
@@ -59,7 +60,7 @@ func newMeters() *meters {
 	histogram := func(name string) *metrics.PrometheusHistogram {
 		return set.GetOrCreatePrometheusHistogramExt(name, seconds)
 	}
-	m := &meters{set: set, bytes: map[string]*metrics.Counter{}, conns: map[string]*atomic.Int64{}}
+	m := &meters{set: set, limits: map[string]*metrics.Counter{}, bytes: map[string]*metrics.Counter{}, conns: map[string]*atomic.Int64{}}
 	m.requests.make = func(l requestLabels) *metrics.Counter {
 		return set.GetOrCreateCounter(fmt.Sprintf("octopool_requests_total{client=%q,kind=%q,method=%q,code=%q,outcome=%q}", l.client, l.kind, l.method, l.code, l.outcome))
 	}
@@ -92,6 +93,9 @@ func newMeters() *meters {
 	}
 	m.spared.make = func(l refusedLabels) *metrics.Counter {
 		return set.GetOrCreateCounter(fmt.Sprintf("octopool_would_refuse_total{client=%q,reason=%q}", l.client, l.reason))
+	}
+	for _, limit := range allLimits {
+		m.limits[limit] = set.NewCounter(fmt.Sprintf("octopool_limited_total{limit=%q}", limit))
 	}
 	for _, direction := range []string{"sent", "received"} {
 		m.bytes[direction] = set.NewCounter(fmt.Sprintf("octopool_tunnel_bytes_total{direction=%q}", direction))
@@ -167,6 +171,19 @@ func (m *meters) asked(a pool.Asked) {
 }
 
 func (m *meters) refused(client, reason string) { m.refusals.of(refusedLabels{client, reason}).Inc() }
+
+// limited counts that a client met a limit.
+func (m *meters) limited(limit string) { m.limits[limit].Inc() }
+
+// badStream counts what net/http tells of HTTP/2.
+func (m *meters) badStream(what string) {
+	switch what {
+	case "over_max_streams", "over_max_streams_race":
+		m.limited(limitStreams)
+	case "too_many_early_resets": // CVE-2023-44487
+		m.limited(limitResets)
+	}
+}
 
 // tunnelled returns what counts the bytes of one direction.
 func (m *meters) tunnelled(direction string) func(int64) {

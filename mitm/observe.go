@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -23,7 +24,8 @@ type record struct {
 	patient time.Time // the client has until then to take what was last written
 	start   time.Time
 	body    *awaited // the client's; nil when it sends none
-	http1   bool     // what comes after an unread body is no request
+	limited func(limit string)
+	http1   bool // what comes after an unread body is no request
 
 	client  string        // who asked, once known
 	standIn bool          // nobody is known to ask: see policy.Caller.StandsIn
@@ -38,12 +40,12 @@ type record struct {
 }
 
 func (p *Proxy) begin(w http.ResponseWriter, r *http.Request) *record {
-	rec := &record{ResponseWriter: w, control: http.NewResponseController(w), start: time.Now()}
+	rec := &record{ResponseWriter: w, control: http.NewResponseController(w), start: time.Now(), limited: p.meters.limited}
 	if r.Body != nil && r.Body != http.NoBody {
 		// GitHub may answer before it has all of the body. HTTP/1.1 would take the rest
 		// of it from whoever sends it on, and so break that request and its answer off.
 		rec.control.EnableFullDuplex()
-		rec.body = &awaited{ReadCloser: r.Body, control: rec.control}
+		rec.body = &awaited{ReadCloser: r.Body, control: rec.control, limited: p.meters.limited, within: limitBodyTime}
 		rec.http1, r.Body = r.ProtoMajor == 1, rec.body
 	}
 	return rec
@@ -67,6 +69,9 @@ func (w *record) Write(b []byte) (n int, err error) {
 		w.wait()
 		wrote, err := w.ResponseWriter.Write(piece)
 		w.bytes += int64(wrote)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			w.limited(limitAnswerTime)
+		}
 		if n += wrote; err != nil {
 			return n, err
 		}
@@ -94,6 +99,8 @@ type awaited struct {
 	patient time.Time   // the next bytes have until then to come
 	begun   atomic.Bool // somebody has read of it
 	ended   atomic.Bool // all of it was read
+	limited func(limit string)
+	within  string // the limit that is met when they do not; "" for none that counts
 }
 
 // Read is for one reader at a time.
@@ -106,6 +113,10 @@ func (b *awaited) Read(p []byte) (int, error) {
 		// From here on the connection is read to see whether the client is still
 		// there, however long the answer takes.
 		b.control.SetReadDeadline(time.Time{})
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) && b.within != "" {
+		b.limited(b.within)
+		b.within = ""
 	}
 	return n, err
 }
@@ -128,8 +139,20 @@ func (b *awaited) drain() {
 
 // hurry is for a body that is read for the client's sake only.
 func (b *awaited) hurry() {
-	b.patient = time.Now().Add(stallTimeout) // so that Read leaves the deadline alone
-	b.control.SetReadDeadline(time.Now().Add(drainTime))
+	b.endBy(time.Now().Add(drainTime))
+	b.within = ""
+}
+
+// endBy has all of what is read from now on come by then.
+func (b *awaited) endBy(then time.Time) {
+	b.patient = then.Add(stallTimeout) // so that Read leaves the deadline alone
+	b.control.SetReadDeadline(then)
+}
+
+// nextSoon has the next bytes come within stallTimeout again, and all of them when they
+// like.
+func (b *awaited) nextSoon() {
+	b.patient, b.within = time.Time{}, limitBodyTime
 }
 
 // outcome is how the request was answered, in the words of logs and metrics.

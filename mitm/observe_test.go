@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
+
+	"octopool/mitm"
 )
 
 // lines is the log without what differs each time.
@@ -103,6 +105,10 @@ func TestMetrics(t *testing.T) {
 	s.connect(t, "evil.example:443")
 	c.CloseIdleConnections()
 
+	var limits []string
+	for _, limit := range mitm.AllLimits() {
+		limits = append(limits, fmt.Sprintf("limit=%q", limit))
+	}
 	want := map[string][]string{
 		"octopool_requests_total": {
 			`client="-",kind="rest",method="GET",code="401",outcome="refused"`,
@@ -143,6 +149,7 @@ func TestMetrics(t *testing.T) {
 		"octopool_client_requests_in_flight":   {`client="ci"`},
 		"octopool_client_requests_waiting":     {`client="ci"`},
 		"octopool_refused_total":               {`client="-",reason="tunnel"`, `client="-",reason="unknown_token"`, `client="ci",reason="scope"`},
+		"octopool_limited_total":               limits,
 		"octopool_formula_total":               {`result="match"`, `result="mismatch"`},
 		"octopool_ca_expiry_timestamp_seconds": {""},
 		"octopool_store_entries":               {""},

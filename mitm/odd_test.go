@@ -248,7 +248,7 @@ func TestTheDoorBehindTLS(t *testing.T) {
 	pair.StartTLS()
 	t.Cleanup(pair.Close)
 	s := start(t, anywhere, withDoor(mitm.Door{BaseURL: true}), func(p *plan) {
-		p.behind = &tls.Config{Certificates: pair.TLS.Certificates, NextProtos: []string{"http/1.1"}}
+		p.config.TLS = &tls.Config{Certificates: pair.TLS.Certificates, NextProtos: []string{"http/1.1"}}
 	})
 	s.github.AddIssue("acme/api", "one")
 	s.github.AddIssue("acme/api", "two")

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +33,7 @@ import (
 )
 
 // Config is what a proxy works with. All of it is required but for Upstream, Audit,
-// Verifiers and Exchange's optional settings.
+// TLS, Verifiers and Exchange's optional settings.
 type Config struct {
 	GitHubs   []GitHub
 	Upstream  http.RoundTripper // to GitHubs and nothing else; nil for NewUpstream of them
@@ -42,8 +43,9 @@ type Config struct {
 	Log       *slog.Logger
 	Audit     *audit.Log // nil for none
 	UserAgent string
-	Verifiers []Verifier // of signed tokens, each of a kind of its own; may be none
-	Mint      *mint.Mint // one of them, too; nil where no tokens are minted
+	Verifiers []Verifier  // of signed tokens, each of a kind of its own; may be none
+	Mint      *mint.Mint  // one of them, too; nil where no tokens are minted
+	TLS       *tls.Config // of the listener; nil for one in clear
 
 	Rules // to begin with; see Proxy.Change
 }
@@ -68,6 +70,10 @@ type Proxy struct {
 	inside    *arrivals    // intercepted connections on their way to inner
 	presence  presence     // who is here when octopool is to leave
 	tunnels   tunnels      // pipes that are open
+	visitors  crowd[netip.Addr]
+	turned    crowd[netip.Addr] // visitors beyond a limit, who are told so
+	pacer     pacer             // of CONNECTs
+	documents crowd[string]     // that are being read, by client
 	doorman   *goproxy.ProxyHttpServer
 	forwarder *httputil.ReverseProxy // of plain requests
 }
@@ -78,7 +84,10 @@ const (
 	headerTimeout = 10 * time.Second // to send a request's header, and for a TLS handshake
 	innerIdle     = 90 * time.Second // between requests of one connection
 	stallTimeout  = 10 * time.Minute // for the next bytes of a body, sent or taken; git packs in silence
+	documentTime  = time.Minute      // for all of a document that is read before it is passed on
 	maxHeader     = 64 << 10         // bytes; installation tokens alone have over 500
+	hardHeader    = 2 * maxHeader    // what is even read of one, so that it can be refused in our words
+	maxStreams    = 250              // of one connection in HTTP/2, at once
 )
 
 // New returns a proxy that is not yet serving.
@@ -93,6 +102,7 @@ func New(c Config) *Proxy {
 		inside:   newArrivals(),
 		began:    time.Now().UTC(),
 	}
+	p.Log = slog.New(brief{c.Log.Handler(), func() { p.meters.limited(limitLog) }})
 	if p.upstream == nil {
 		p.upstream = NewUpstream(c.GitHubs)
 	}
@@ -104,26 +114,28 @@ func New(c Config) *Proxy {
 	p.openMint()
 	c.Pools.Watch(p.meters.asked)
 	p.exchange = exchange.New(exchange.Config{
-		Store: c.Store, Pools: c.Pools, Upstream: p.upstream, Log: c.Log,
+		Store: c.Store, Pools: c.Pools, Upstream: p.upstream, Log: p.Log,
 		UserAgent: c.UserAgent, Tuning: c.Tuning, Sent: p.meters.sent,
 	})
 	p.rules.Store(&c.Rules)
 	p.Config.Rules = Rules{} // they would be those of the beginning, whatever they are by now
 	p.doorman, p.forwarder = p.newDoorman(), p.newForwarder()
-	serverLog := slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn)
+	serverLog := slog.NewLogLogger(p.Log.Handler(), slog.LevelWarn)
 	server := func(listener string, handler http.HandlerFunc) *http.Server {
 		return &http.Server{
-			Handler:           handler,
+			Handler:           p.bounded(handler),
 			ReadHeaderTimeout: headerTimeout,
 			IdleTimeout:       innerIdle,
-			MaxHeaderBytes:    maxHeader,
+			MaxHeaderBytes:    hardHeader,
 			ErrorLog:          serverLog,
-			ConnState:         p.meters.connections(listener),
+			ConnState:         p.watchVisitors(listener),
+			HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, CountError: p.meters.badStream},
 
 			DisableGeneralOptionsHandler: true, // OPTIONS * is for the handler to refuse, as all else
 		}
 	}
 	p.outer = server("proxy", p.door)
+	p.outer.ConnContext = withVisitor
 	p.inner = server("intercepted", p.serve)
 	counted := p.outer.ConnState
 	p.outer.ConnState = func(c net.Conn, s http.ConnState) {
@@ -135,10 +147,12 @@ func New(c Config) *Proxy {
 	return p
 }
 
-// Serve answers clients that come to l until Shutdown. It returns nil then.
+// Serve answers clients that come to l, which is without TLS, until Shutdown. It returns nil
+// then.
 func (p *Proxy) Serve(l net.Listener) error {
 	inner := make(chan error, 1)
 	go func() { inner <- p.inner.Serve(p.inside) }()
+	l = p.entrance(l)
 	done := p.presence.accepting(l)
 	err := p.outer.Serve(l)
 	done()

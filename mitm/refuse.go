@@ -79,6 +79,18 @@ func refusalFor(err error, now time.Time) refusal {
 		r.status, r.reason, r.message = http.StatusForbidden, "tunnel", e.Error()
 		return r
 	}
+	if e, ok := errors.AsType[*overLimit](err); ok {
+		r.status, r.reason, r.message = http.StatusServiceUnavailable, "limit", "octopool: "+e.Error()
+		r.header.Set("Retry-After", "1")
+		switch e.limit {
+		case limitAddress, limitConnects:
+			r.status = http.StatusTooManyRequests
+		case limitHeader:
+			r.status = http.StatusRequestHeaderFieldsTooLarge
+			r.header.Del("Retry-After")
+		}
+		return r
+	}
 	if e, ok := errors.AsType[*badTarget](err); ok {
 		r.status, r.reason, r.message = http.StatusBadRequest, "target", "octopool: "+e.Error()
 		return r

@@ -13,6 +13,7 @@ type Rules struct {
 	Policy *policy.Policy
 	Egress Egress
 	Door   Door
+	Limits Limits
 	Tuning
 }
 

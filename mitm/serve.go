@@ -106,10 +106,7 @@ func (p *Proxy) answer(w *record, r *http.Request, enter func(*http.Request) (en
 		return err
 	}
 	w.client, w.pool, w.about = caller.Client(), caller.Pool(), append(w.about, caller.About()...)
-	if asked, err = exchange.ReadDocument(asked, r); err != nil {
-		return err
-	}
-	if asked, err = readBatch(asked, r); err != nil {
+	if asked, err = p.readDocument(w, asked, r); err != nil {
 		return err
 	}
 	w.asked, w.standIn = asked, caller.StandsIn()

@@ -56,10 +56,14 @@ func (w *watched) Close() error {
 }
 
 // inBubble runs a test with a proxy that has no GitHub, and clients that come to it.
-func inBubble(t *testing.T, test func(t *testing.T, s *setup, visit func() visitor)) {
+func inBubble(t *testing.T, test func(t *testing.T, s *setup, visit func() visitor), options ...option) {
 	synctest.Test(t, func(t *testing.T) {
 		listener := &pipes{conns: make(chan net.Conn), over: make(chan struct{})}
-		s := newPlan().serve(t, listener)
+		p := newPlan()
+		for _, o := range options {
+			o(&p)
+		}
+		s := p.serve(t, listener)
 		test(t, s, func() visitor {
 			mine, theirs := net.Pipe()
 			t.Cleanup(func() { mine.Close() })
@@ -99,56 +103,66 @@ func TestSlowClients(t *testing.T) {
 		name string
 		act  func(s *setup, v visitor) visitor
 		want time.Duration
+		met  string // the limit that is counted
 	}{
-		{"says nothing", func(_ *setup, v visitor) visitor { return v }, 10 * time.Second},
+		{"says nothing", func(_ *setup, v visitor) visitor { return v }, 10 * time.Second, "header_time"},
 		{"does not end its header", func(_ *setup, v visitor) visitor {
 			v.say("CONNECT api.github.com:443 HTTP/1.1\nX: ")
 			return v
-		}, 10 * time.Second},
+		}, 10 * time.Second, "header_time"},
 		{"rests between requests", func(_ *setup, v visitor) visitor {
 			v.say("GET /-/healthz HTTP/1.1\nHost: x\n\n")
 			v.hear(http.MethodGet)
 			return v
-		}, 90 * time.Second},
+		}, 90 * time.Second, ""},
 		{"does not begin its handshake", func(_ *setup, v visitor) visitor {
 			v.say(connect)
 			v.hear(http.MethodConnect)
 			return v
-		}, 10 * time.Second},
+		}, 10 * time.Second, "handshake_time"},
 		{"does not end its handshake", func(_ *setup, v visitor) visitor {
 			v.say(connect)
 			v.hear(http.MethodConnect)
 			v.Write([]byte{22, 3, 1, 2, 0, 1}) // the beginning of a hello of 512 bytes
 			return v
-		}, 10 * time.Second},
-		{"says nothing inside", func(s *setup, v visitor) visitor { return inside(s, v) }, 10 * time.Second},
+		}, 10 * time.Second, "handshake_time"},
+		{"says nothing inside", func(s *setup, v visitor) visitor { return inside(s, v) }, 10 * time.Second, "header_time"},
 		{"does not end its header inside", func(s *setup, v visitor) visitor {
 			v = inside(s, v)
 			v.say("GET /user HTTP/1.1\nX: ")
 			return v
-		}, 10 * time.Second},
+		}, 10 * time.Second, "header_time"},
 		{"rests between requests inside", func(s *setup, v visitor) visitor {
 			v = inside(s, v)
 			v.say(request)
 			v.hear(http.MethodGet)
 			return v
-		}, 90 * time.Second},
+		}, 90 * time.Second, ""},
 		{"rests between requests inside, HTTP/2", func(s *setup, v visitor) visitor {
 			v = inside(s, v, "h2")
 			go v.Write([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")) // and empty settings
 			return v
-		}, 90 * time.Second},
+		}, 90 * time.Second, ""},
 		{"does not end its body", func(s *setup, v visitor) visitor {
 			v = inside(s, v)
 			v.say("POST /repos/acme/web/issues HTTP/1.1\nHost: api.github.com\nAuthorization: token " + ciToken + "\nContent-Length: 100\n\n{")
 			return v
-		}, 10 * time.Minute},
+		}, 10 * time.Minute, "body_time"},
+		{"does not end its document", func(s *setup, v visitor) visitor {
+			v = inside(s, v)
+			v.say("POST /graphql HTTP/1.1\nHost: api.github.com\nAuthorization: token " + ciToken + "\nContent-Length: 100\n\n{")
+			return v
+		}, time.Minute, "document_time"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *setup, visit func() visitor) {
 				v := tt.act(s, visit())
 				if got := v.patience(); got < tt.want-time.Second || got > tt.want+2*time.Second {
 					t.Errorf("a client that %s is waited for %v, want %v", tt.name, got, tt.want)
+				}
+				synctest.Wait()
+				if met := s.met(); met != tt.met {
+					t.Errorf("a client that %s met the limits %q, want %q", tt.name, met, tt.met)
 				}
 			})
 		})

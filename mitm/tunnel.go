@@ -37,7 +37,18 @@ func (p *Proxy) tunnel(ctx context.Context, client net.Conn, t target, egress Eg
 	if err := establish(client); err != nil {
 		return
 	}
-	join(client, server, p.meters.tunnelled("sent"), p.meters.tunnelled("received"))
+	if !join(bare(client), server, p.meters.tunnelled("sent"), p.meters.tunnelled("received")) {
+		p.meters.limited(limitTunnelIdle)
+	}
+}
+
+// bare is a connection as the system has it: between two such the kernel moves bytes by
+// itself.
+func bare(c net.Conn) net.Conn {
+	if v, ok := c.(*visitor); ok {
+		return v.Conn
+	}
+	return c
 }
 
 // dialTunnel connects to a tunnel's target: to where its GitHub's dial setting says, or
@@ -54,19 +65,21 @@ func (p *Proxy) dialTunnel(ctx context.Context, t target, egress Egress) (net.Co
 
 // join passes bytes both ways until both sides have ended, one has failed, or neither
 // has sent anything for tunnelIdle. A side that ends is passed on as such: the other may
-// have more to say.
-func join(client, server net.Conn, sent, received func(int64)) {
+// have more to say. It is false where the tunnel ended in silence.
+func join(client, server net.Conn, sent, received func(int64)) bool {
 	j := &joint{client: client, server: server}
 	j.moved()
 	var both sync.WaitGroup
 	both.Go(func() { j.pipe(server, client, sent) })
 	both.Go(func() { j.pipe(client, server, received) })
 	both.Wait()
+	return !j.silent.Load()
 }
 
 // A joint is two connections that are one tunnel.
 type joint struct {
 	client, server net.Conn
+	silent         atomic.Bool  // neither said anything for too long
 	last           atomic.Int64 // when bytes moved either way, in Unix nanoseconds
 }
 
@@ -100,6 +113,8 @@ func (j *joint) pipe(dst, src net.Conn, count func(int64)) {
 			if h, ok := dst.(interface{ CloseWrite() error }); ok && h.CloseWrite() == nil {
 				return
 			}
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			j.silent.Store(true)
 		}
 		j.client.Close()
 		j.server.Close()

@@ -76,6 +76,7 @@ octopool_would_refuse_total Requests that were let through although their client
 octopool_oidc_tokens_total Tokens of OpenID Connect issuers that were read, by what came of it; one that was seen before is not read again.
 octopool_oidc_key_fetches_total Questions to an issuer for its keys.
 octopool_oidc_keys_age_seconds Since an issuer has last told its keys.
+octopool_limited_total Times that a client met a limit on what anybody can take of octopool, by which.
 octopool_formula_total ETags that were what octopool had computed, and that were not.
 octopool_store_entries Stored answers.
 octopool_store_bytes Size of the stored answers.

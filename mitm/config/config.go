@@ -21,6 +21,7 @@ type File struct {
 	Pool       Pool         `toml:"pool"`
 	Policy     Policy       `toml:"policy"`
 	Tunnel     Tunnel       `toml:"tunnel"`
+	Limits     ClientLimits `toml:"limits"`
 	GitHub     []GitHub     `toml:"github"`
 	Credential []Credential `toml:"credential"`
 	Client     []Client     `toml:"client"`
@@ -154,6 +155,7 @@ func Default() File {
 		Pool:   Pool{MaxWait: Duration(10 * time.Second)},
 		Policy: Policy{Anonymous: "passthrough", Unknown: "reject"},
 		Tunnel: Tunnel{Ports: []int{443}},
+		Limits: defaultLimits,
 	}
 }
 

@@ -26,6 +26,9 @@ func TestEveryKeyIsRead(t *testing.T) {
 		"pool":   map[string]any{"max_wait": "9s"},
 		"policy": map[string]any{"anonymous": "reject", "unknown": "passthrough", "report_only": true},
 		"tunnel": map[string]any{"allow": []any{"a"}, "deny": []any{"b", "c"}, "ports": []any{int64(1), int64(2)}, "private": true},
+		"limits": map[string]any{
+			"connections": int64(1), "connections_per_address": int64(2), "connects_per_minute": int64(3), "requests_per_connection": int64(4), "documents": int64(5),
+		},
 		"github": []map[string]any{
 			{"host": "h", "git": false, "dial": "d", "ca_file": "f", "limits": map[string]any{
 				"in_flight": int64(1), "points_per_minute": int64(2), "graphql_points_per_minute": int64(3), "creations_per_minute": int64(4), "creations_per_hour": int64(0),
@@ -52,6 +55,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		},
 		Pool: Pool{Duration(9 * time.Second)}, Policy: Policy{"reject", "passthrough", true},
 		Tunnel:     Tunnel{[]string{"a"}, []string{"b", "c"}, []int{1, 2}, true},
+		Limits:     ClientLimits{1, 2, 3, 4, 5},
 		GitHub:     []GitHub{{"h", new(false), "d", "f", Limits{new(1), new(2), new(3), new(4), new(0)}}, {Host: "g"}},
 		Credential: []Credential{{Name: "n", Pool: "p", GitHub: "g", PAT: "env:P", Owners: []string{"o"}}, {AppID: new(int64(12)), ClientID: "Iv", PrivateKey: "file:p", InstallationID: new(int64(1) << 40)}},
 		Client:     []Client{{"n", "s", "t", "p", []string{}, true, new(7), new(8), "w", []string{"o/r"}, map[string]string{"contents": "read", "a.b": ""}, &OIDC{"i", "o", map[string]string{"ref": "r"}, "f"}}},

@@ -45,10 +45,11 @@ type Settings struct {
 	Audit       AuditFile
 	Mint        mint.Settings // its keys are in DataDir if there are none
 
-	Cache  CacheSettings
-	Egress mitm.Egress
-	Door   mitm.Door
-	Rules  policy.Rules
+	Cache        CacheSettings
+	Egress       mitm.Egress
+	Door         mitm.Door
+	ClientLimits mitm.Limits
+	Rules        policy.Rules
 
 	Issuers []oidc.Issuer // of the clients that are who an issuer says
 
@@ -99,16 +100,17 @@ func (s *settler) complete(f File) File {
 
 func (s *settler) settings(f File) Settings {
 	out := Settings{
-		Places:      s.places(f),
-		AdminListen: f.Admin.Listen,
-		LogLevel:    s.level(f.Log),
-		Audit:       s.audit(f.Audit),
-		Mint:        s.mint(f.Mint),
-		Cache:       s.caching(f.Cache),
-		Egress:      s.egress(f.Tunnel),
-		Door:        s.door(f.Proxy),
-		Limits:      s.limits(f.GitHub),
-		MaxWait:     time.Duration(f.Pool.MaxWait),
+		Places:       s.places(f),
+		AdminListen:  f.Admin.Listen,
+		LogLevel:     s.level(f.Log),
+		Audit:        s.audit(f.Audit),
+		Mint:         s.mint(f.Mint),
+		Cache:        s.caching(f.Cache),
+		Egress:       s.egress(f.Tunnel),
+		Door:         s.door(f.Proxy),
+		ClientLimits: s.clientLimits(f.Limits),
+		Limits:       s.limits(f.GitHub),
+		MaxWait:      time.Duration(f.Pool.MaxWait),
 	}
 	if f.Admin.Listen != "" {
 		s.listen("admin.listen", f.Admin.Listen)

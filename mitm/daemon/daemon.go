@@ -74,7 +74,7 @@ func (g Sockets) Start(s config.Settings, log *slog.Logger) (d *Daemon, err erro
 	if err != nil {
 		return nil, err
 	}
-	proxyListener, err := listenProxy(g.proxy, s.Places)
+	proxyListener, secure, err := listenProxy(g.proxy, s.Places)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,8 @@ func (g Sockets) Start(s config.Settings, log *slog.Logger) (d *Daemon, err erro
 	issuers := oidc.New(s.Issuers)
 	proxy := mitm.New(mitm.Config{
 		GitHubs: s.GitHubs, Upstream: upstream, Authority: authority, Pools: pools, Store: stored,
-		Log: log, Audit: audited.Log, UserAgent: userAgent, Mint: mint, Verifiers: []mitm.Verifier{issuers}, Rules: mitm.Rules{Policy: rules, Egress: s.Egress, Door: s.Door, Tuning: s.Cache.Tuning},
+		Log: log, Audit: audited.Log, UserAgent: userAgent, Mint: mint, Verifiers: []mitm.Verifier{issuers}, TLS: secure,
+		Rules: mitm.Rules{Policy: rules, Egress: s.Egress, Door: s.Door, Limits: s.ClientLimits, Tuning: s.Cache.Tuning},
 	})
 	d = &Daemon{
 		authority: authority, proxy: proxy, pools: pools, issuers: issuers, store: stored, settings: s, log: log, level: level, audit: audited,

@@ -13,23 +13,24 @@ import (
 	"octopool/mitm/launch"
 )
 
-// listenProxy opens the listener that clients come to, or takes the given one, with TLS of its own if it is to
-// have it. That is HTTP/1.1 alone: tools send no CONNECT over HTTP/2.
-func listenProxy(given net.Listener, p config.Places) (net.Listener, error) {
+// listenProxy opens the listener that clients come to, or takes the given one, and says what
+// TLS is to be spoken there; nil for none. That is HTTP/1.1 alone: tools send no CONNECT over
+// HTTP/2.
+func listenProxy(given net.Listener, p config.Places) (net.Listener, *tls.Config, error) {
 	l, err := listen(given, "proxy.listen", p.ProxyListen)
 	if err != nil || p.ProxyCert == "" {
-		return l, err
+		return l, nil, err
 	}
 	files := &certificateFiles{certificate: p.ProxyCert, key: p.ProxyKey}
 	if _, err := files.current(); err != nil {
 		l.Close()
-		return nil, config.Problem{Key: "proxy.certificate", Message: err.Error()}
+		return nil, nil, config.Problem{Key: "proxy.certificate", Message: err.Error()}
 	}
-	return tls.NewListener(l, &tls.Config{
+	return l, &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return files.current() },
-	}), nil
+	}, nil
 }
 
 // certificateFiles is a certificate in files that are written anew from time to time, as

@@ -49,10 +49,11 @@ func TestTheListenersCertificateIsReadAnew(t *testing.T) {
 	p := config.Places{ProxyListen: "127.0.0.1:0", ProxyCert: filepath.Join(dir, "c.pem"), ProxyKey: filepath.Join(dir, "k.pem")}
 	noon := time.Now().Add(-time.Hour)
 	certify(t, p, noon, "one.internal")
-	l, err := listenProxy(nil, p)
+	plain, secure, err := listenProxy(nil, p)
 	if err != nil {
 		t.Fatal(err)
 	}
+	l := tls.NewListener(plain, secure)
 	defer l.Close()
 	go func() {
 		for {
@@ -97,7 +98,7 @@ func TestTheListenersCertificateIsReadAnew(t *testing.T) {
 	if got := shown(); got != "two.internal" {
 		t.Errorf("gone: %s", got)
 	}
-	if _, err := listenProxy(nil, p); err == nil {
+	if _, _, err := listenProxy(nil, p); err == nil {
 		t.Error("a listener without its certificate")
 	}
 }

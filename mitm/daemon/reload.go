@@ -32,7 +32,7 @@ func (d *Daemon) reload(s config.Settings) (changed, restart []string, err error
 		return nil, nil, err
 	}
 	d.issuers.Change(next.Issuers)
-	d.proxy.Change(mitm.Rules{Policy: rules, Egress: next.Egress, Door: next.Door, Tuning: next.Cache.Tuning})
+	d.proxy.Change(mitm.Rules{Policy: rules, Egress: next.Egress, Door: next.Door, Limits: next.ClientLimits, Tuning: next.Cache.Tuning})
 	d.proxy.Mint.Change(mint)
 	d.level.Set(next.LogLevel)
 	changed = differences(d.settings, next)
@@ -119,6 +119,7 @@ func differences(was, is config.Settings) []string {
 		{"policy", [3]any{was.Rules.Anonymous, was.Rules.Unknown, was.Rules.ReportOnly}, [3]any{is.Rules.Anonymous, is.Rules.Unknown, is.Rules.ReportOnly}},
 		{"tunnel", was.Egress, is.Egress},
 		{"proxy", was.Door, is.Door},
+		{"limits", was.ClientLimits, is.ClientLimits},
 		{"cache", was.Cache.Tuning, is.Cache.Tuning},
 		{"pool", was.MaxWait, is.MaxWait},
 		{"github.limits", was.Limits, is.Limits},
