@@ -19,6 +19,7 @@ type Egress struct {
 	Private bool // loopback, private, link-local and other addresses that are not public
 
 	lookup func(context.Context, string) ([]netip.Addr, error) // nil for the system's resolver
+	own    func(netip.AddrPort) bool                           // where octopool itself listens; nil for nowhere
 }
 
 // Forbidden is returned for a CONNECT that no rule allows. Its text says which.
@@ -66,6 +67,8 @@ func (t target) matches(pattern string) bool {
 func (e Egress) checkAddr(t target, addr netip.Addr) error {
 	literal := target{host: addr.Unmap().String(), port: t.port}
 	switch {
+	case e.own != nil && e.own(netip.AddrPortFrom(addr.Unmap(), uint16(t.port))):
+		return &Forbidden{fmt.Sprintf("%s leads to octopool itself", t.host)}
 	case !e.Private && !public(addr):
 		return &Forbidden{fmt.Sprintf("tunnel.private is false and %s has an address that is not public", t.host)}
 	case slices.ContainsFunc(e.Deny, literal.matches):
@@ -100,6 +103,18 @@ func public(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	return addr.IsGlobalUnicast() && !addr.IsPrivate() && (addr.Is4() || globalIPv6.Contains(addr)) &&
 		!slices.ContainsFunc(notPublic, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// checkUnresolved says whether somebody else may be asked to connect to t, who looks its
+// name up. What that leads to is theirs to judge, but for what can be told from the name.
+func (e Egress) checkUnresolved(t target) error {
+	switch {
+	case t.addr.IsValid():
+		return e.checkAddr(t, t.addr)
+	case !e.Private && (t.host == "localhost" || strings.HasSuffix(t.host, ".localhost")): // RFC 6761, section 6.3
+		return &Forbidden{fmt.Sprintf("tunnel.private is false and %s is no public name", t.host)}
+	}
+	return nil
 }
 
 // dial opens a connection to t. The name is resolved once, every address is judged, and

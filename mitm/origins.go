@@ -103,16 +103,17 @@ func (g GitHub) owns(t target) bool {
 }
 
 // upstream sends requests to the configured GitHubs and to nothing else. It follows no
-// redirects, decompresses nothing and knows no proxy.
+// redirects, decompresses nothing and knows no proxy but the next one.
 type upstream struct {
 	byHost map[string]http.RoundTripper
 }
 
-// NewUpstream returns the transport to these GitHubs.
-func NewUpstream(githubs []GitHub) http.RoundTripper {
+// NewUpstream returns the transport to these GitHubs, through the next proxy if there is one
+// and a GitHub is not connected to elsewhere.
+func NewUpstream(githubs []GitHub, next NextProxy) http.RoundTripper {
 	u := &upstream{byHost: map[string]http.RoundTripper{}}
 	for _, g := range githubs {
-		api, files := g.transport(apiHeaderTimeout), g.transport(fileHeaderTimeout)
+		api, files := g.transport(apiHeaderTimeout, next), g.transport(fileHeaderTimeout, next)
 		for _, o := range g.Origins() {
 			u.byHost[o.Host] = files
 			if o.Role == policy.RoleAPI {
@@ -135,10 +136,13 @@ const (
 // minute (observed).
 const idleTimeout = 30 * time.Second
 
-func (g GitHub) transport(headers time.Duration) *http.Transport {
+func (g GitHub) transport(headers time.Duration, next NextProxy) *http.Transport {
+	if g.Dial != "" {
+		next = NextProxy{}
+	}
 	d := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
 	return &http.Transport{
-		Proxy: nil, // never the environment's: octopool itself may be in it
+		Proxy: next.ofTransport(), // never the environment's: octopool itself may be in it
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if g.Dial != "" {
 				addr = g.Dial

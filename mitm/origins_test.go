@@ -80,7 +80,7 @@ func TestOwns(t *testing.T) {
 
 // A request goes upstream to a configured host, by TLS, or not at all.
 func TestUpstreamIsClosed(t *testing.T) {
-	u := NewUpstream([]GitHub{{Host: "github.com", Dial: "127.0.0.1:1", Roots: x509.NewCertPool()}})
+	u := NewUpstream([]GitHub{{Host: "github.com", Dial: "127.0.0.1:1", Roots: x509.NewCertPool()}}, NextProxy{})
 	for _, url := range []string{"http://api.github.com/", "https://github.com/", "https://evil.example/", "https://api.github.com.evil.example/", "https://api.github.com:8443/"} {
 		r, err := http.NewRequest(http.MethodGet, url, nil)
 		if err != nil {
@@ -98,7 +98,7 @@ func TestUpstreamIsClosed(t *testing.T) {
 func TestNoProxyFromEnvironment(t *testing.T) {
 	p := new(Proxy)
 	transports := []http.RoundTripper{p.newForwarder().Transport, p.newDoorman().Tr}
-	for _, t := range NewUpstream([]GitHub{{Host: "github.com", Git: true}}).(*upstream).byHost {
+	for _, t := range NewUpstream([]GitHub{{Host: "github.com", Git: true}}, NextProxy{}).(*upstream).byHost {
 		transports = append(transports, t)
 	}
 	for _, rt := range transports {

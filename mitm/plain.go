@@ -20,8 +20,12 @@ func (p *Proxy) newForwarder() *httputil.ReverseProxy {
 			r.Out.URL.RawQuery = r.In.URL.RawQuery // a proxy has no opinion about queries
 		},
 		Transport: &http.Transport{
-			Proxy: nil, // never the environment's: octopool itself may be in it
+			Proxy: p.Next.ofTransport(), // never the environment's: octopool itself may be in it
 			DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+				if !p.Next.IsZero() { // which addr is
+					d := net.Dialer{Timeout: dialTimeout}
+					return d.DialContext(ctx, "tcp", addr)
+				}
 				t, err := parseTarget(addr)
 				if err != nil {
 					return nil, err
@@ -61,7 +65,11 @@ func (p *Proxy) checkPlain(r *http.Request) error {
 	if _, ok := p.origins[t.host]; ok || r.URL.Scheme != "http" {
 		return &Forbidden{fmt.Sprintf("%s is reached by CONNECT only, so that no token travels in clear", t.host)}
 	}
-	return p.rules.Load().Egress.check(t)
+	egress := p.rules.Load().Egress
+	if err := egress.check(t); err != nil || p.Next.IsZero() {
+		return err
+	}
+	return egress.checkUnresolved(t)
 }
 
 func (p *Proxy) refusePlain(w http.ResponseWriter, r *http.Request, err error) {

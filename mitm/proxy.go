@@ -33,7 +33,7 @@ import (
 )
 
 // Config is what a proxy works with. All of it is required but for Upstream, Audit,
-// TLS, Verifiers and Exchange's optional settings.
+// TLS, Next, Self, Verifiers and Exchange's optional settings.
 type Config struct {
 	GitHubs   []GitHub
 	Upstream  http.RoundTripper // to GitHubs and nothing else; nil for NewUpstream of them
@@ -46,6 +46,8 @@ type Config struct {
 	Verifiers []Verifier  // of signed tokens, each of a kind of its own; may be none
 	Mint      *mint.Mint  // one of them, too; nil where no tokens are minted
 	TLS       *tls.Config // of the listener; nil for one in clear
+	Next      NextProxy   // the zero one for none
+	Self      []net.Addr  // where octopool listens: no tunnel leads there
 
 	Rules // to begin with; see Proxy.Change
 }
@@ -104,7 +106,7 @@ func New(c Config) *Proxy {
 	}
 	p.Log = slog.New(brief{c.Log.Handler(), func() { p.meters.limited(limitLog) }})
 	if p.upstream == nil {
-		p.upstream = NewUpstream(c.GitHubs)
+		p.upstream = NewUpstream(c.GitHubs, c.Next)
 	}
 	for _, g := range c.GitHubs {
 		for _, o := range g.Origins() {
@@ -117,6 +119,7 @@ func New(c Config) *Proxy {
 		Store: c.Store, Pools: c.Pools, Upstream: p.upstream, Log: p.Log,
 		UserAgent: c.UserAgent, Tuning: c.Tuning, Sent: p.meters.sent,
 	})
+	c.Rules.Egress.own = p.isOwn
 	p.rules.Store(&c.Rules)
 	p.Config.Rules = Rules{} // they would be those of the beginning, whatever they are by now
 	p.doorman, p.forwarder = p.newDoorman(), p.newForwarder()

@@ -27,6 +27,7 @@ type Freshness = exchange.Freshness
 // connections that are open too; requests and tunnels that are under way are left alone.
 func (p *Proxy) Change(r Rules) {
 	p.exchange.Tune(r.Tuning)
+	r.Egress.own = p.isOwn
 	p.rules.Store(&r)
 	if t, ok := p.forwarder.Transport.(*http.Transport); ok {
 		t.CloseIdleConnections() // to where they may not lead any more

@@ -52,13 +52,19 @@ func bare(c net.Conn) net.Conn {
 }
 
 // dialTunnel connects to a tunnel's target: to where its GitHub's dial setting says, or
-// to a public address of its name.
+// to a public address of its name, or has the next proxy do so.
 func (p *Proxy) dialTunnel(ctx context.Context, t target, egress Egress) (net.Conn, error) {
 	for _, g := range p.GitHubs {
 		if g.Dial != "" && g.owns(t) {
 			d := net.Dialer{Timeout: dialTimeout}
 			return d.DialContext(ctx, "tcp", g.Dial)
 		}
+	}
+	if !p.Next.IsZero() {
+		if err := egress.checkUnresolved(t); err != nil {
+			return nil, err
+		}
+		return p.Next.connect(ctx, t)
 	}
 	return egress.dial(ctx, t)
 }

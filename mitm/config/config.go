@@ -35,6 +35,7 @@ type Proxy struct {
 	Key          string `toml:"key"`         // file:PATH
 	RequireAuth  bool   `toml:"require_auth"`
 	PlainBaseURL bool   `toml:"plain_base_url"`
+	Upstream     string `toml:"upstream"` // a reference, or the URL itself if it has no password
 }
 
 // Admin is the listener that operators read.

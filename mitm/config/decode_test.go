@@ -12,7 +12,7 @@ import (
 func TestEveryKeyIsRead(t *testing.T) {
 	got, problems := decode(map[string]any{
 		"data_dir": "/data",
-		"proxy":    map[string]any{"listen": "127.0.0.1:1", "tls": true, "certificate": "file:p", "key": "file:q", "require_auth": true, "plain_base_url": true},
+		"proxy":    map[string]any{"listen": "127.0.0.1:1", "tls": true, "certificate": "file:p", "key": "file:q", "require_auth": true, "plain_base_url": true, "upstream": "env:U"},
 		"admin":    map[string]any{"listen": "127.0.0.1:2", "token": "env:A"},
 		"mint":     map[string]any{"enabled": false, "max_ttl": "2h", "keys": []any{"file:m"}},
 		"log":      map[string]any{"level": "warn"},
@@ -47,7 +47,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		}},
 	})
 	want := File{
-		DataDir: "/data", Proxy: Proxy{"127.0.0.1:1", true, "file:p", "file:q", true, true}, Admin: Admin{"127.0.0.1:2", "env:A"}, Mint: Mint{false, Duration(2 * time.Hour), []string{"file:m"}}, Log: Log{"warn"}, Audit: Audit{"f", 2 << 20, 3}, CA: CA{"file:c", "file:k"},
+		DataDir: "/data", Proxy: Proxy{"127.0.0.1:1", true, "file:p", "file:q", true, true, "env:U"}, Admin: Admin{"127.0.0.1:2", "env:A"}, Mint: Mint{false, Duration(2 * time.Hour), []string{"file:m"}}, Log: Log{"warn"}, Audit: Audit{"f", 2 << 20, 3}, CA: CA{"file:c", "file:k"},
 		Cache: Cache{
 			"redis", "env:R", new(Size(1 << 30)), 1 << 10, Duration(time.Hour),
 			Duration(5 * time.Second), Duration(6 * time.Second), Duration(7 * time.Second), Duration(8 * time.Second),

@@ -9,7 +9,7 @@ import (
 func TestKeysAreThoseOfTheFile(t *testing.T) {
 	want := strings.Fields(`
 		data_dir
-		proxy proxy.listen proxy.tls proxy.certificate proxy.key proxy.require_auth proxy.plain_base_url
+		proxy proxy.listen proxy.tls proxy.certificate proxy.key proxy.require_auth proxy.plain_base_url proxy.upstream
 		admin admin.listen admin.token
 		mint mint.enabled mint.max_ttl mint.keys
 		log log.level
@@ -21,6 +21,7 @@ func TestKeysAreThoseOfTheFile(t *testing.T) {
 		pool pool.max_wait
 		policy policy.anonymous policy.unknown policy.report_only
 		tunnel tunnel.allow tunnel.deny tunnel.ports tunnel.private
+		limits limits.connections limits.connections_per_address limits.connects_per_minute limits.requests_per_connection limits.documents
 		github github.host github.git github.dial github.ca_file
 		github.limits github.limits.in_flight github.limits.points_per_minute github.limits.graphql_points_per_minute
 		github.limits.creations_per_minute github.limits.creations_per_hour

@@ -110,7 +110,7 @@ func (s *settler) inEnvironment(f File) []found {
 
 // variablesOf are the environment variables that a completed file refers to.
 func variablesOf(f File) []string {
-	references := append([]string{f.Admin.Token, f.Cache.URL}, f.Mint.Keys...)
+	references := append([]string{f.Admin.Token, f.Cache.URL, f.Proxy.Upstream}, f.Mint.Keys...)
 	for _, c := range f.Credential {
 		references = append(references, c.PAT, c.PrivateKey)
 	}

@@ -48,6 +48,7 @@ type Settings struct {
 	Cache        CacheSettings
 	Egress       mitm.Egress
 	Door         mitm.Door
+	Next         mitm.NextProxy
 	ClientLimits mitm.Limits
 	Rules        policy.Rules
 
@@ -108,6 +109,7 @@ func (s *settler) settings(f File) Settings {
 		Cache:        s.caching(f.Cache),
 		Egress:       s.egress(f.Tunnel),
 		Door:         s.door(f.Proxy),
+		Next:         s.next(f),
 		ClientLimits: s.clientLimits(f.Limits),
 		Limits:       s.limits(f.GitHub),
 		MaxWait:      time.Duration(f.Pool.MaxWait),
@@ -144,7 +146,7 @@ func (s *settler) tryOut(out Settings) {
 		s.wrong("", "%v", err)
 	}
 	pools := out.Pools()
-	pools.Transport = mitm.NewUpstream(out.GitHubs)
+	pools.Transport = mitm.NewUpstream(out.GitHubs, out.Next)
 	if _, err := pool.New(pools); err != nil {
 		s.wrong("", "%v", err)
 	}

@@ -66,7 +66,7 @@ func (g Sockets) Start(s config.Settings, log *slog.Logger) (d *Daemon, err erro
 		return nil, err
 	}
 	audited := &auditor{log: log}
-	upstream := mitm.NewUpstream(s.GitHubs)
+	upstream := mitm.NewUpstream(s.GitHubs, s.Next)
 	of := s.Pools()
 	userAgent := "octopool/" + Version()
 	of.Transport, of.UserAgent, of.Log, of.Changed = upstream, userAgent+" (pool)", log, audited.credential
@@ -110,7 +110,8 @@ func (g Sockets) Start(s config.Settings, log *slog.Logger) (d *Daemon, err erro
 	issuers := oidc.New(s.Issuers)
 	proxy := mitm.New(mitm.Config{
 		GitHubs: s.GitHubs, Upstream: upstream, Authority: authority, Pools: pools, Store: stored,
-		Log: log, Audit: audited.Log, UserAgent: userAgent, Mint: mint, Verifiers: []mitm.Verifier{issuers}, TLS: secure,
+		Log: log, Audit: audited.Log, UserAgent: userAgent, TLS: secure, Next: s.Next, Self: addresses(proxyListener, adminListener),
+		Mint: mint, Verifiers: []mitm.Verifier{issuers},
 		Rules: mitm.Rules{Policy: rules, Egress: s.Egress, Door: s.Door, Limits: s.ClientLimits, Tuning: s.Cache.Tuning},
 	})
 	d = &Daemon{

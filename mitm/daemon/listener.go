@@ -94,3 +94,14 @@ func firstName(c *x509.Certificate) string {
 	}
 	return ""
 }
+
+// addresses are those of listeners, of which some may be nil.
+func addresses(listeners ...net.Listener) []net.Addr {
+	var out []net.Addr
+	for _, l := range listeners {
+		if l != nil {
+			out = append(out, l.Addr())
+		}
+	}
+	return out
+}

@@ -25,7 +25,7 @@ const onlineWithin = 2 * time.Minute
 // wrong with each, and what to do about it, has been written.
 func CheckOnline(ctx context.Context, s config.Settings, out, progress io.Writer) error {
 	of := s.Pools()
-	of.Transport, of.UserAgent = mitm.NewUpstream(s.GitHubs), "octopool/"+Version()+" (check)"
+	of.Transport, of.UserAgent = mitm.NewUpstream(s.GitHubs, s.Next), "octopool/"+Version()+" (check)"
 	pools, err := pool.New(of)
 	if err != nil {
 		return err

@@ -67,6 +67,7 @@ func possible(running, next config.Settings) (config.Settings, []string) {
 		next.ProxyCert, next.ProxyKey = running.ProxyCert, running.ProxyKey
 		next.Door.BaseURL = running.Door.BaseURL // which may be allowed for the one, and not for the other
 	}
+	wait("proxy.upstream", !reflect.DeepEqual(next.Next, running.Next), func() { next.Next = running.Next })
 	if next.AdminListen != running.AdminListen {
 		restart = append(restart, "admin.listen, and admin.token with it") // which may be none for the one, and not for the other
 		next.AdminListen, next.AdminToken = running.AdminListen, running.AdminToken

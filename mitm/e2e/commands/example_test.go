@@ -142,7 +142,7 @@ func TestTheExampleWithEveryKeySet(t *testing.T) {
 
 // TestTheExampleTellsDefaults: what it says to be assumed is.
 func TestTheExampleTellsDefaults(t *testing.T) {
-	examples := []string{"data_dir", "proxy.certificate", "proxy.key", "admin.token", "mint.keys", "audit.file", "ca.certificate", "ca.key", "cache.url", "cache.max_bytes", "tunnel.allow"} // have no fixed default
+	examples := []string{"data_dir", "proxy.certificate", "proxy.key", "proxy.upstream", "admin.token", "mint.keys", "audit.file", "ca.certificate", "ca.key", "cache.url", "cache.max_bytes", "tunnel.allow"} // have no fixed default
 	tree := map[string]any{}
 	table, entry := "", false
 	for _, line := range example(t) {
