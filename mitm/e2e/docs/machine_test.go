@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -69,6 +70,8 @@ func again(how *syscall.SysProcAttr) (int, error) {
 	cmd := exec.Command(os.Args[0], os.Args[1:]...)
 	cmd.Env = append(os.Environ(), inside+"=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	runtime.LockOSThread() // whose death Pdeathsig is about
+	defer runtime.UnlockOSThread()
 	how.Pdeathsig = syscall.SIGKILL
 	cmd.SysProcAttr = how
 	err := cmd.Run()
