@@ -69,7 +69,8 @@ func openWith(dir string, o BadgerOptions, now func() time.Time, free func(dir s
 }
 
 // Close waits until all is written, ends housekeeping and closes the database, which
-// another process may open from then on. Later calls return nil.
+// another process may open from then on. It returns an error after some seconds if the
+// database cannot be closed, as when its files are gone. Later calls return nil.
 func (b *Badger) Close() (err error) {
 	b.closing.Do(func() {
 		b.outbox.close()
@@ -80,13 +81,35 @@ func (b *Badger) Close() (err error) {
 		defer b.open.Unlock()
 		b.closed = true
 		b.hot.close()
+		err = b.closeWithin(closeTime)
+	})
+	return err
+}
+
+// closeTime is far beyond what it takes to write what Badger has in memory. It goes on
+// trying to for ever when its files are gone.
+const closeTime = 5 * time.Second
+
+// errStuck says that Badger did not end; the end of the process gives up the directory then.
+var errStuck = errors.New("badger cannot write its files, and does not close")
+
+func (b *Badger) closeWithin(most time.Duration) error {
+	closed := make(chan error, 1)
+	go func() {
 		// A child that is being started has every file of its parent's until it runs, the
 		// database's lock among them.
 		syscall.ForkLock.RLock()
 		defer syscall.ForkLock.RUnlock()
-		err = b.db.Close()
-	})
-	return err
+		closed <- b.db.Close()
+	}()
+	giveUp := time.NewTimer(most)
+	defer giveUp.Stop()
+	select {
+	case err := <-closed:
+		return err
+	case <-giveUp.C:
+		return fmt.Errorf("store %s: %w", b.dir, errStuck)
+	}
 }
 
 // openDir opens the database in the store's directory, or a fresh one there if that

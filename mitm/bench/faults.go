@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -35,11 +34,11 @@ func runFaults(ctx context.Context, e environment, args []string) error {
 	out := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "FAULT\tCLIENTS GOT\tLONGEST\tWELL AGAIN\tPOINTS LOST\tWRONG\t")
 	var missed error
-	for _, fault := range slices.Concat(faults(), rootFaults()) {
+	for _, fault := range faults() {
 		if !strings.Contains(fault.name, f.only) {
 			continue
 		}
-		if fault.root && os.Geteuid() != 0 {
+		if !fault.playable() {
 			fmt.Fprintf(out, "%s\tnot played: it takes root\n", fault.name)
 			continue
 		}
@@ -121,5 +120,23 @@ func suffer(ctx context.Context, e environment, f fault, lasts time.Duration) (s
 	if s.lost > 0 && !f.costs {
 		err = errors.Join(err, fmt.Errorf("%d points were paid for what had not changed", s.lost))
 	}
-	return s, err
+	return s, errors.Join(err, w.ends(ctx, f))
+}
+
+// ends checks that octopool ends by itself when it is asked to, and where its store was
+// ruined that it is well when it is started again.
+func (w *troubled) ends(ctx context.Context, f fault) error {
+	err := w.octopool.stop()
+	if f.ruins && err != nil && err.Error() == "exit status 1" {
+		if err = w.launch(ctx); err == nil {
+			w.load(ctx)
+			_, err = w.well(ctx, wellRow)
+			w.stop()
+			err = errors.Join(err, w.octopool.stop())
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("to end octopool: %w", err)
+	}
+	return nil
 }

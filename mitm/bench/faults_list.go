@@ -27,12 +27,18 @@ type fault struct {
 	// breaks begins it. mend ends it.
 	breaks func(ctx context.Context, w *troubled) (mend func() error, err error)
 
+	ruins bool     // the store cannot be closed any more: octopool says so when it ends, and begins with what there is
 	costs bool     // what was stored may have to be paid for again
 	may   []string // what clients may get while it lasts, other than 200
 }
 
-// faults are those that anybody may play.
-func faults() []fault {
+// playable reports whether this process may.
+func (f fault) playable() bool { return !f.root || os.Geteuid() == 0 }
+
+// faults are all of them.
+func faults() []fault { return append(anybodysFaults(), rootFaults()...) }
+
+func anybodysFaults() []fault {
 	const (
 		badGateway = "502"
 		late       = "504"
@@ -95,10 +101,10 @@ func faults() []fault {
 				return err
 			}, err
 		}},
-		{name: "the store's folder is deleted", breaks: func(_ context.Context, w *troubled) (func() error, error) {
+		{name: "the store's folder is deleted", ruins: true, breaks: func(_ context.Context, w *troubled) (func() error, error) {
 			return func() error { return nil }, os.RemoveAll(filepath.Join(w.dir, "data", "store"))
 		}},
-		{name: "the store's files are overwritten", costs: true, breaks: func(_ context.Context, w *troubled) (func() error, error) {
+		{name: "the store's files are overwritten", ruins: true, costs: true, breaks: func(_ context.Context, w *troubled) (func() error, error) {
 			return func() error { return nil }, w.scribble()
 		}},
 		{name: "64 file descriptors", limits: []string{"prlimit", "--nofile=64"}, may: []string{badGateway, broken}, breaks: manyIdle},

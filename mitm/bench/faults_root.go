@@ -18,7 +18,7 @@ import (
 // rootFaults are those.
 func rootFaults() []fault {
 	return []fault{
-		{name: "the disk is full", root: true, costs: true, limits: inNamespace(`mkdir -p data/store && mount -t tmpfs -o size=64m none data/store`), breaks: fillDisk},
+		{name: "the disk is full", root: true, costs: true, configuration: `cache.max_bytes = "64MiB"`, limits: inNamespace(`mkdir -p data/store && mount -t tmpfs -o size=144m none data/store`), breaks: fillDisk},
 		{name: "DNS is slow (each answer 1 s later)", root: true, named: true, limits: inNamespace(`mount --bind resolv.conf /etc/resolv.conf`), may: []string{"502"}, breaks: slowNames},
 	}
 }
@@ -29,16 +29,18 @@ func inNamespace(first string) []string {
 	return []string{"unshare", "-m", "sh", "-c", `cd "$HOME" && ` + first + ` && exec "$0" "$@"`}
 }
 
-// fillDisk takes all that is left of the disk that the store is on.
-func fillDisk(_ context.Context, w *troubled) (func() error, error) {
+// fillDisk takes all that is left of the disk that the store is on, as fast as a disk
+// writes. Who does so between two instructions ends any process with mapped files on it.
+func fillDisk(ctx context.Context, w *troubled) (func() error, error) {
 	name := filepath.Join("/proc", fmt.Sprint(w.child.Process.Pid), "root", w.dir, "data", "store", "full")
 	file, err := os.Create(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	for block := make([]byte, 64<<10); err == nil; { // until there is no space
+	for block := make([]byte, 128<<10); err == nil; { // until there is no space
 		_, err = file.Write(block)
+		wait(ctx, time.Millisecond)
 	}
 	return func() error { return os.Remove(name) }, nil
 }
@@ -58,18 +60,16 @@ type names struct {
 	wait atomic.Int64 // before each answer, nanoseconds
 }
 
-// namesHost is where resolvers ask, at the port they all do.
-const namesHost = "127.71.72.74"
-
 // serveNames starts one, and writes the resolv.conf that leads to it.
 func serveNames(dir, address string) (*names, error) {
-	conn, err := net.ListenPacket("udp", namesHost+":53")
+	host := ownHost()
+	conn, err := net.ListenPacket("udp", net.JoinHostPort(host, "53")) // where all resolvers ask
 	if err != nil {
 		return nil, err
 	}
 	n := &names{conn: conn}
 	go n.answer([4]byte(net.ParseIP(address).To4()))
-	return n, os.WriteFile(filepath.Join(dir, "resolv.conf"), []byte("nameserver "+namesHost+"\noptions timeout:5 attempts:1\n"), 0o644)
+	return n, os.WriteFile(filepath.Join(dir, "resolv.conf"), []byte("nameserver "+host+"\noptions timeout:5 attempts:1\n"), 0o644)
 }
 
 func (n *names) answer(address [4]byte) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"time"
@@ -22,14 +23,20 @@ type breaker struct {
 // newBreaker leads to an address.
 func newBreaker(to string) (*breaker, error) {
 	b := &breaker{open: map[net.Conn]bool{}, handle: passTo(to)}
-	// An address of its own, so that nobody takes the port while it refuses.
-	l, err := net.Listen("tcp", "127.71.72.73:0")
+	l, err := net.Listen("tcp", net.JoinHostPort(ownHost(), "0"))
 	if err != nil {
 		return nil, err
 	}
 	b.addr = l.Addr().String()
 	b.serve(l)
 	return b, nil
+}
+
+// ownHost is a loopback address that nobody else uses, so that nobody takes a port of it
+// while it is free.
+func ownHost() string {
+	n := 2 + rand.IntN(1<<24-4)
+	return net.IPv4(127, byte(n>>16), byte(n>>8), byte(n)).String()
 }
 
 // serve accepts from a listener until it is closed.
