@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -175,12 +176,13 @@ func (m *meters) refused(client, reason string) { m.refusals.of(refusedLabels{cl
 // limited counts that a client met a limit.
 func (m *meters) limited(limit string) { m.limits[limit].Inc() }
 
-// badStream counts what net/http tells of HTTP/2.
+// badStream counts what net/http tells of HTTP/2, in names of its own such as
+// conn_ENHANCE_YOUR_CALM_too_many_early_resets.
 func (m *meters) badStream(what string) {
-	switch what {
-	case "over_max_streams", "over_max_streams_race":
+	switch {
+	case strings.Contains(what, "over_max_streams"):
 		m.limited(limitStreams)
-	case "too_many_early_resets": // CVE-2023-44487
+	case strings.Contains(what, "too_many_early_resets"): // CVE-2023-44487
 		m.limited(limitResets)
 	}
 }

@@ -52,7 +52,7 @@ func (p *Proxy) throughTunnel(r *http.Request) (entry, error) {
 	e := entry{origin: tunnel.origin, path: r.URL.EscapedPath(), about: tunnel.about, identify: func(ctx context.Context, rules *policy.Policy, authorization []string) (policy.Caller, error) {
 		return p.identify(ctx, rules, tunnel.named, authorization)
 	}}
-	if !isHost(r.Host, e.origin.Host) {
+	if !isHost(r.Host, e.origin.Host) || r.URL.Host != "" && !isHost(r.URL.Host, e.origin.Host) {
 		return e, errForeignHost
 	}
 	return e, nil

@@ -171,6 +171,11 @@ func (p *Proxy) bounded(serve http.HandlerFunc) http.HandlerFunc {
 			}
 			w.Header().Set("Connection", "close") // in HTTP/2 a GOAWAY, which ends no stream
 		}
+		if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+			// It may have had a length as well, of which net/http does not tell: what comes
+			// behind it may be another's idea of its body (RFC 9112, section 6.3).
+			w.Header().Set("Connection", "close")
+		}
 		serve(w, r)
 	}
 }

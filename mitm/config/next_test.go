@@ -7,7 +7,7 @@ import (
 
 // The next proxy is what is written or referred to, and never octopool itself.
 func TestTheNextProxy(t *testing.T) {
-	environ := []string{"GITHUB_TOKEN=a", "HOME=/home/u", "HTTPS_PROXY=http://u:hunter2@proxy.example:3128", "LOOP=http://localhost:8080"}
+	environ := []string{"HOME=/home/x", "GITHUB_TOKEN=a", "HTTPS_PROXY=http://u:hunter2@proxy.example:3128", "LOOP=http://localhost:8080"}
 	for written, want := range map[string]string{
 		"":                                   "",
 		"http://proxy.example:3128":          "proxy.example:3128",
@@ -37,7 +37,7 @@ func TestTheNextProxy(t *testing.T) {
 // GitHub is not where octopool itself listens.
 func TestDialIsNotOctopoolItself(t *testing.T) {
 	for listen, want := range map[string]bool{"127.0.0.1:8080": true, ":8080": true, "0.0.0.0:8080": true, "127.0.0.1:8081": false, "192.0.2.1:8080": false} {
-		_, problems := NewSource("", "", table("proxy", table("listen", listen), "github", tables(table("host", "github.com", "dial", "localhost:8080")))).Settle([]string{"GITHUB_TOKEN=a", "HOME=/home/u"})
+		_, problems := NewSource("", "", table("proxy", table("listen", listen), "github", tables(table("host", "github.com", "dial", "localhost:8080")))).Settle([]string{"HOME=/home/x", "GITHUB_TOKEN=a"})
 		told := len(problems) == 1 && problems[0].Error() == "github[0].dial: this is proxy.listen, octopool itself"
 		if told != want {
 			t.Errorf("with proxy.listen %s: %v", listen, problems)
@@ -51,7 +51,7 @@ func TestClientLimits(t *testing.T) {
 	if s.ClientLimits.Documents != 0 || s.ClientLimits.Connections != defaultLimits.Connections {
 		t.Errorf("%+v", s.ClientLimits)
 	}
-	_, problems := NewSource("", "", table("limits", table("connections", int64(-1)))).Settle([]string{"GITHUB_TOKEN=a", "HOME=/home/u"})
+	_, problems := NewSource("", "", table("limits", table("connections", int64(-1)))).Settle([]string{"HOME=/home/x", "GITHUB_TOKEN=a"})
 	if len(problems) != 1 || problems[0].Error() != "limits.connections: want a number from 0, which is no limit" {
 		t.Error(problems)
 	}
