@@ -27,9 +27,15 @@ type fault struct {
 	// breaks begins it. mend ends it.
 	breaks func(ctx context.Context, w *troubled) (mend func() error, err error)
 
-	ruins bool     // the store cannot be closed any more: octopool says so when it ends, and begins with what there is
-	costs bool     // what was stored may have to be paid for again
-	may   []string // what clients may get while it lasts, other than 200
+	restarts bool     // it ends octopool's process
+	ruins    bool     // the store cannot be closed any more: octopool says so when it ends, and begins with what there is
+	costs    bool     // what was stored may have to be paid for again
+	may      []string // what clients may get while it lasts, other than 200
+}
+
+// lasting reports whether octopool's process and machine stay what they are.
+func (f fault) lasting() bool {
+	return !f.restarts && !f.ruins && !f.redis && f.limits == nil && f.environ == nil
 }
 
 // playable reports whether this process may.
@@ -109,8 +115,8 @@ func anybodysFaults() []fault {
 		}},
 		{name: "64 file descriptors", limits: []string{"prlimit", "--nofile=64"}, may: []string{badGateway, broken}, breaks: manyIdle},
 		{name: "GOMEMLIMIT of 256 MiB and large answers", environ: []string{"GOMEMLIMIT=256MiB"}, breaks: largeAnswers},
-		{name: "SIGTERM, and started again", may: []string{broken}, breaks: ended(syscall.SIGTERM)},
-		{name: "SIGKILL, and started again", may: []string{broken}, breaks: ended(syscall.SIGKILL)},
+		{name: "SIGTERM, and started again", restarts: true, may: []string{broken}, breaks: ended(syscall.SIGTERM)},
+		{name: "SIGKILL, and started again", restarts: true, may: []string{broken}, breaks: ended(syscall.SIGKILL)},
 	}
 }
 

@@ -37,6 +37,7 @@ type troubled struct {
 	redis  *breaker // to Redis; nil without
 	server *redisServer
 	names  *names // nil without
+	admin  string // host:port
 	more   int    // paths that were asked for besides
 
 	phase atomic.Pointer[phase]
@@ -73,6 +74,20 @@ func (p *phase) note(took time.Duration, err error) {
 	if p.row++; err != nil {
 		p.row = 0
 	}
+}
+
+// add counts what became of requests in another phase, which is over.
+func (p *phase) add(other *phase) {
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	if p.got == nil {
+		p.got = map[string]int{}
+	}
+	for kind, n := range other.got {
+		p.got[kind] += n
+	}
+	p.wrong = append(p.wrong, other.wrong...)
+	p.longest = max(p.longest, other.longest)
 }
 
 // broken is what a client got that got no answer, or not all of one.
@@ -118,6 +133,9 @@ func newTroubled(ctx context.Context, e environment, f fault) (w *troubled, err 
 	if w.wire, err = newBreaker(w.github.Addr()); err != nil {
 		return w, err
 	}
+	if w.admin, err = anAddr(); err != nil {
+		return w, err
+	}
 	if f.redis {
 		if w.server, err = startRedis(dir); err != nil {
 			return w, err
@@ -147,7 +165,7 @@ func newTroubled(ctx context.Context, e environment, f fault) (w *troubled, err 
 
 func (w *troubled) configuration(f fault) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "data_dir = \"data\"\nproxy.listen = \"127.0.0.1:0\"\nadmin.listen = \"\"\npolicy.anonymous = \"reject\"\npool.max_wait = \"1s\"\n%s\n", f.configuration)
+	fmt.Fprintf(&b, "data_dir = \"data\"\nproxy.listen = \"127.0.0.1:0\"\nadmin.listen = %q\npolicy.anonymous = \"reject\"\npool.max_wait = \"1s\"\n%s\n", w.admin, f.configuration)
 	if w.redis != nil {
 		fmt.Fprintf(&b, "cache = { backend = \"redis\", url = \"redis://%s\" }\n", w.redis.addr)
 	}

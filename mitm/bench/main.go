@@ -49,6 +49,7 @@ func benches() []bench {
 		{"reload", "a steady load while the configuration is reloaded, half the time with a broken file", false, runReload},
 		{"restart", "new connections at a rate while one octopool relieves another, again and again", false, runRestart},
 		{"revalidated", "what an answer that GitHub vouches for adds to GitHub's own time", false, runRevalidated},
+		{"soak", "everything at once for twenty minutes: what octopool has when it is quiet again", true, runSoak},
 		{"tunnel", "throughput of a tunnel, in per cent of a bare splice", false, runTunnel},
 		{"upload", "the memory that octopool has for a large file on its way up with gh", false, runUpload},
 	}

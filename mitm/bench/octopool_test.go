@@ -22,6 +22,7 @@ func TestWithOctopool(t *testing.T) {
 	t.Run("restart", func(t *testing.T) {
 		passes(t, program, "restart", "--restarts", "3", "--rate", "60", "--every", "200ms")
 	})
+	t.Run("soak", func(t *testing.T) { soaked(t, program) })
 	t.Run("faults", func(t *testing.T) { borne(t, program) })
 	t.Run("a fault that is not borne", func(t *testing.T) { notBorne(t, program) })
 }
@@ -34,6 +35,16 @@ func passes(t *testing.T, program string, args ...string) string {
 		t.Errorf("status %d\n%s%s", status, stdout.String(), stderr.String())
 	}
 	return stdout.String()
+}
+
+// Everything at once, too short to say what octopool has in the end, and no answer is wrong.
+func soaked(t *testing.T, program string) {
+	t.Parallel()
+	var stdout, stderr bytes.Buffer
+	status := run(t.Context(), []string{"--octopool", program, "soak", "--for", "4s"}, &stdout, &stderr)
+	if !strings.Contains(stdout.String(), "wrong or old  0\n") || status == 1 && !strings.Contains(stderr.String(), errMissed.Error()) || status > 1 {
+		t.Errorf("status %d\n%s%s", status, stdout.String(), stderr.String())
+	}
 }
 
 // Whatever breaks, for a moment: no answer is wrong or old, clients get what the fault

@@ -176,8 +176,11 @@ func (r *reloading) look() (l looked, err error) {
 	return l, nil
 }
 
-func (r *reloading) page(path string) ([]byte, error) {
-	resp, err := http.Get("http://" + r.admin + path)
+func (r *reloading) page(path string) ([]byte, error) { return fetch("http://" + r.admin + path) }
+
+// fetch is a page of an admin listener.
+func fetch(url string) ([]byte, error) {
+	resp, err := http.Get(url)
 	if err != nil {
 		return nil, err
 	}

@@ -88,6 +88,9 @@ type errRefused struct{ status int }
 
 func (e errRefused) Error() string { return fmt.Sprint("answered ", e.status) }
 
+// clientOf is one that is not waited for beyond patience.
+func clientOf(t *http.Transport) *http.Client { return &http.Client{Transport: t, Timeout: patience} }
+
 // ask asks for a path, and reads and judges what comes.
 func (t *truth) ask(ctx context.Context, c *http.Client, token string, path int) error {
 	since := t.version(path)
