@@ -1,9 +1,7 @@
 package config
 
 import (
-	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,9 +78,6 @@ func (s *settler) privateKey(at, is, reference string) policy.Secret {
 		s.wrong(key, "%s: %v", is, err)
 		return policy.Secret{}
 	}
-	if name, ok := strings.CutPrefix(reference, "file:"); ok {
-		s.warnOfReaders(s.path(name))
-	}
 	return secret
 }
 
@@ -90,19 +85,6 @@ func (s *settler) privateKey(at, is, reference string) policy.Secret {
 // single line writes \n where they end; a PEM has no other backslashes.
 func unfolded(text string) string {
 	return strings.NewReplacer(`\r\n`, "\n", `\n`, "\n").Replace(text)
-}
-
-// warnOfReaders warns of a key's file that everybody on the machine can read. It is no
-// problem: secrets that are mounted into a container often look so.
-func (s *settler) warnOfReaders(path string) {
-	file, err := os.Stat(path)
-	if err != nil || file.Mode()&0o004 == 0 {
-		return
-	}
-	warning := fmt.Sprintf("%s is a private key that every user of this machine can read; run: chmod 600 %s", path, path)
-	if !slices.Contains(s.warnings, warning) { // several credentials may have it
-		s.warnings = append(s.warnings, warning)
-	}
 }
 
 // appsInEnvironment are the Apps that the environment names in a set of variables each:

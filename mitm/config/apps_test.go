@@ -156,7 +156,7 @@ func TestAKeyThatEverybodyCanRead(t *testing.T) {
 	}
 	for mode, want := range map[os.FileMode][]string{
 		0o600: nil, 0o640: nil,
-		0o644: {path + " is a private key that every user of this machine can read; run: chmod 600 " + path},
+		0o644: {path + " is a secret that every user of this machine can read; run: chmod 600 " + path},
 	} {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)

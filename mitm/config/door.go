@@ -26,6 +26,7 @@ func (s *settler) proxyTLS(p Proxy) (certificate, key string) {
 	if certificate == "" {
 		return "", ""
 	}
+	s.warnOfReaders(key)
 	if err := checkServing(certificate, key); err != nil {
 		s.wrong("proxy.certificate", "%v", err)
 	}

@@ -52,6 +52,7 @@ func (s *settler) resolve(key, reference string) (text string, ok bool) {
 			s.wrong(key, "%s is empty", s.path(name))
 			return "", false
 		}
+		s.warnOfReaders(s.path(name))
 	case !variableName.MatchString(name):
 		s.wrong(key, "write env:NAME with the name of an environment variable")
 		return "", false

@@ -130,6 +130,7 @@ func (s *settler) settings(f File) Settings {
 	out.Rules = s.rules(f, out.Credentials)
 	out.Issuers = s.issuers(f)
 	out.Allowances = s.allowances(f)
+	s.warnOfOnlookers(out.DataDir)
 	s.tryOut(out)
 	out.Warnings = s.warnings
 	out.Files = s.files

@@ -29,7 +29,7 @@ type daemon struct {
 	status         string        // how
 	stdout, stderr bytes.Buffer  // of all lives
 	since          int           // where in stderr the present life begins
-	scraped        []byte        // metrics of all lives, read before each got its signal
+	scraped        []byte        // metrics and all else that operators are shown, of all lives, read before each got its signal
 }
 
 // startTime is far beyond what a start takes.
@@ -125,20 +125,25 @@ func (d *daemon) signal(name string) error {
 // die ends this life at once, from within a request of it.
 func (d *daemon) die() { d.cmd.Process.Kill() }
 
+// shown is all that operators are shown.
+var shown = [...]string{"/metrics", "/api/status", "/api/history", "/api/history?client=ci", "/api/clients/ci/usage", "/api/cache", "/", "/readyz", "/healthz"}
+
 func (d *daemon) scrape() error {
 	client := &http.Client{Timeout: startTime, Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Get("http://" + d.adminAt + "/metrics")
-	if err != nil {
-		return err
+	for _, path := range shown {
+		resp, err := client.Get("http://" + d.adminAt + path)
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if ready := path == "/readyz" && resp.StatusCode == http.StatusServiceUnavailable; err != nil || resp.StatusCode != http.StatusOK && !ready {
+			return fmt.Errorf("%s: %s %v", path, resp.Status, err)
+		}
+		d.mu.Lock()
+		d.scraped = append(d.scraped, text...)
+		d.mu.Unlock()
 	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("/metrics: %s %v", resp.Status, err)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.scraped = append(d.scraped, text...)
 	return nil
 }
 

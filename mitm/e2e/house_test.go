@@ -115,7 +115,7 @@ func (h *house) furnish() {
 // configuration is octopool's, with clients made by octopool itself.
 func (h *house) configuration() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "data_dir = %q\n\n[proxy]\nlisten = %q\n\n[admin]\nlisten = %q\n\n", h.data, h.daemon.proxyAt, h.daemon.adminAt)
+	fmt.Fprintf(&b, "data_dir = %q\n\n[proxy]\nlisten = %q\n\n[admin]\nlisten = %q\n\n[audit]\nfile = %q\n\n", h.data, h.daemon.proxyAt, h.daemon.adminAt, h.auditFile())
 	fmt.Fprintf(&b, "[[github]]\nhost = \"github.com\"\ndial = %q\nca_file = %q\n\n", h.github.Addr(), filepath.Join(h.folder, "github.pem"))
 	for _, name := range []string{"bot", "hub"} {
 		fmt.Fprintf(&b, "[[credential]]\nname = %q\npat = \"env:%s_PAT\"\ngithub = \"github.com\"\n\n", name, strings.ToUpper(name))

@@ -38,15 +38,20 @@ func (h *house) checkSecrets(transcript string) {
 		}
 	}
 	places := map[string][]byte{
-		"the session's output":     []byte(transcript),
-		"octopool's log":           []byte(h.daemon.log()),
-		"octopool's output":        h.daemon.stdout.Bytes(),
-		"octopool's metrics":       h.daemon.scraped,
-		"octopool's configuration": []byte(h.configurationText()),
+		"the session's output":                          []byte(transcript),
+		"octopool's log":                                []byte(h.daemon.log()),
+		"octopool's output":                             h.daemon.stdout.Bytes(),
+		"octopool's metrics, status, history and pages": h.daemon.scraped,
+		"octopool's configuration":                      []byte(h.configurationText()),
 	}
 	if len(h.daemon.scraped) == 0 || h.daemon.log() == "" {
 		h.t.Error("no log or no metrics to look through")
 	}
+	audited, err := os.ReadFile(h.auditFile())
+	if err != nil || len(audited) == 0 {
+		h.t.Errorf("no audit file to look through: %v", err)
+	}
+	places["octopool's audit file"] = audited
 	for name, content := range filesBelow(h.t, h.data) {
 		places[name] = content
 	}
@@ -64,6 +69,8 @@ func (h *house) checkSecrets(transcript string) {
 func theStorages(authorization string) bool {
 	return authorization == "" || strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 ")
 }
+
+func (h *house) auditFile() string { return filepath.Join(h.folder, "audit.json") }
 
 func (h *house) configurationText() string {
 	text, err := os.ReadFile(h.config)
