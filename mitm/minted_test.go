@@ -72,6 +72,9 @@ func TestAMintedTokenOpensItsPart(t *testing.T) {
 		}
 	}
 	want(200, "GET", "/repos/acme/web", made.Token)
+	if log := s.log.String(); !strings.Contains(log, made.ID) {
+		t.Error("the log does not tell the token's id")
+	}
 	before := len(s.github.Seen())
 	want(403, "GET", "/repos/acme/api", made.Token)           // its client may
 	want(403, "POST", "/repos/acme/web/issues", made.Token)   // it names this, its client does not

@@ -55,6 +55,16 @@ func innerBenchmarks() []goBenchmark {
 			{"Lease/credentials=500", ns, "lease of 500 credentials, and settle", 5000},
 			{"LeaseSteady/credentials=500", ns, "lease of 500 credentials for a write", 5000},
 		}},
+		{"./mitm", "^Benchmark(IdentifyByOIDC|MintedAgain)$", "1s", []goBudget{
+			{"IdentifyByOIDC/first/RS256", ns, "client by OIDC, RS256: first request", 200_000},
+			{"IdentifyByOIDC/again/RS256", ns, "client by OIDC, RS256: others", 2000},
+			{"IdentifyByOIDC/first/ES256", ns, "client by OIDC, ES256: first request", 200_000},
+			{"IdentifyByOIDC/again/ES256", ns, "client by OIDC, ES256: others", 2000},
+			{"MintedAgain", ns, "client by a minted token: other requests", 2000},
+		}},
+		{"./mitm", "^BenchmarkMintedFirst$", "500x", []goBudget{
+			{"MintedFirst", ns, "client by a minted token: first request", 200_000},
+		}},
 		{"./mitm/exchange", "^BenchmarkFreshHit", "1s", []goBudget{
 			{"", "allocs/op", "allocations of a fresh hit", 60},
 		}},

@@ -44,7 +44,7 @@ func benches() []bench {
 		{"fresh-hit", "throughput of stored answers, in per cent of a door with no exchange behind it", false, runFreshHit},
 		{"git", "clone and push of a huge pack: throughput in per cent of a plain tunnel's, and memory", false, runGit},
 		{"idle", "memory of ten thousand tunnels that carry nothing", false, runIdle},
-		{"inner", "the Go benchmarks that have a budget: policy, pool, store", false, runInner},
+		{"inner", "the Go benchmarks that have a budget: identity, policy, pool, exchange, store", false, runInner},
 		{"proxied", "answers that GitHub is asked for, in per cent of a bare reverse proxy's, and their p99", false, runProxied},
 		{"reload", "a steady load while the configuration is reloaded, half the time with a broken file", false, runReload},
 		{"restart", "new connections at a rate while one octopool relieves another, again and again", false, runRestart},
