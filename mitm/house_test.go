@@ -106,7 +106,7 @@ func TestHouse(t *testing.T) {
 func TestTopLevel(t *testing.T) {
 	allowed := []string{
 		"main.go", "main_test.go", "mitm", "ca", "store", "policy", "scripts", "config.example.toml", "go.mod", "go.sum", "README.md",
-		"LICENSE", "Dockerfile",
+		"LICENSE", "SECURITY.md", "Dockerfile",
 	}
 	ignored, err := os.ReadFile("../.gitignore")
 	if err != nil {
