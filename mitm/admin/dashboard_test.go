@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,14 +267,32 @@ func TestHistoryOfOne(t *testing.T) {
 	}
 }
 
+// watched records an answer that can be read while it is still being written.
+type watched struct {
+	*httptest.ResponseRecorder
+	mu sync.Mutex
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ResponseRecorder.Write(p)
+}
+
+func (w *watched) told() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.Body.String()
+}
+
 // Who looks on is told the status every two seconds, until it leaves or its session ends.
 func TestEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := Handler(shown("secret"))
 		cookie := login(t, h)
 		ctx, stop := context.WithCancel(t.Context())
-		watch := func(headers ...string) (*httptest.ResponseRecorder, <-chan struct{}) {
-			w, done := httptest.NewRecorder(), make(chan struct{})
+		watch := func(headers ...string) (*watched, <-chan struct{}) {
+			w, done := &watched{ResponseRecorder: httptest.NewRecorder()}, make(chan struct{})
 			r := httptest.NewRequestWithContext(ctx, "GET", "/api/events", nil)
 			r.Header.Set(headers[0], headers[1])
 			go func() { defer close(done); h.ServeHTTP(w, r) }()
@@ -283,15 +302,16 @@ func TestEvents(t *testing.T) {
 		person, ended := watch("Cookie", cookie)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		for name, w := range map[string]*httptest.ResponseRecorder{"machine": machine, "person": person} {
-			if n := strings.Count(w.Body.String(), "event: status\ndata: {\"version\":\"octopool_own\""); n != 3 || !strings.HasSuffix(w.Body.String(), "}\n\n") || w.Header().Get("Content-Type") != "text/event-stream" {
-				t.Errorf("%s: %d events in 5 s:\n%s", name, n, w.Body)
+		for name, w := range map[string]*watched{"machine": machine, "person": person} {
+			told := w.told()
+			if n := strings.Count(told, "event: status\ndata: {\"version\":\"octopool_own\""); n != 3 || !strings.HasSuffix(told, "}\n\n") || w.Header().Get("Content-Type") != "text/event-stream" {
+				t.Errorf("%s: %d events in 5 s:\n%s", name, n, told)
 			}
 		}
 		send(h, "POST", "http://x/logout", "", "Cookie", cookie)
 		<-ended
-		if !strings.HasSuffix(person.Body.String(), "event: ended\ndata: {}\n\n") {
-			t.Errorf("after logging out: %s", person.Body)
+		if !strings.HasSuffix(person.told(), "event: ended\ndata: {}\n\n") {
+			t.Errorf("after logging out: %s", person.told())
 		}
 		var others []<-chan struct{}
 		for range mostOnlookers - 1 {

@@ -225,7 +225,7 @@ func TestBeyondItsOwner(t *testing.T) {
 	})
 }
 
-// What is named by number is looked for where it is, and found at once the next time.
+// What is named by number is looked for where it is, and elsewhere once at most.
 func TestByNumber(t *testing.T) {
 	newGitHub(t, func(t *testing.T, g *github) {
 		g.AddRepo("globex/secret", true)
@@ -236,12 +236,17 @@ func TestByNumber(t *testing.T) {
 		w := by("ci")
 		w.Number = fmt.Sprint("repositories/", id)
 		path := "/" + w.Number
-		g.want("first", g.do(w, "GET", path), "app.globex 200")
-		g.want("again", g.do(w, "GET", path), "app.globex 200") // by now acme has been asked as well
-		before := len(g.Seen())
-		g.want("again", g.do(w, "GET", path), "app.globex 200")
-		if n := len(g.Seen()) - before; n != 1 {
-			t.Errorf("%d requests to find it again", n)
+		for range 10 {
+			g.want("what is globex's", g.do(w, "GET", path), "app.globex 200")
+		}
+		astray := 0
+		for _, s := range g.Seen() {
+			if s.Path == path && s.Status == http.StatusNotFound {
+				astray++
+			}
+		}
+		if astray > 1 { // which of the two is asked first depends on whose token is there first
+			t.Errorf("%d requests went astray", astray)
 		}
 		w.Number = "repositories/999999"
 		if got := g.do(w, "GET", "/repositories/999999"); !strings.HasSuffix(got, " 404") {
