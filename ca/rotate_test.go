@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -87,8 +88,8 @@ func TestRealClientsThroughARotation(t *testing.T) {
 // who opens the CA afterwards finds it so.
 func TestRotationGoesByItsDates(t *testing.T) {
 	a := openTemp(t)
-	var ahead time.Duration
-	clock := func() time.Time { return time.Now().Add(ahead) }
+	var ahead atomic.Int64 // leaves are renewed in the background
+	clock := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	a.now = clock
 	old := a.RootPEM()
 	r, err := Rotate(a.dir, testHosts, DefaultOverlap)
@@ -130,7 +131,7 @@ func TestRotationGoesByItsDates(t *testing.T) {
 		{DefaultOverlap + leafLife - time.Hour, "new", 2},
 		{DefaultOverlap + leafLife + time.Minute, "new", 1},
 	} {
-		ahead = tt.after
+		ahead.Store(int64(tt.after))
 		if got := served(a); got != tt.want {
 			t.Errorf("after %s the octopool that runs serves from the %s root", tt.after, got)
 		}
