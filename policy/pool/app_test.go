@@ -225,6 +225,25 @@ func TestBeyondItsOwner(t *testing.T) {
 	})
 }
 
+// What clients read is not "nothing left" while GitHub has not yet told where an App is
+// installed: a request would wait for that, and tools would wait for an hour instead.
+func TestBudgetBeforeAnAppIsKnown(t *testing.T) {
+	newGitHub(t, func(t *testing.T, g *github) {
+		app := g.AddApp("ci-app")
+		g.Install(app, "acme")
+		g.slowApps(time.Second)
+		g.open(Config{Credentials: []Credential{appOf("app", app, 0)}})
+		w := Want{GitHub: "github.com", Pool: "default", Client: "ci", Resource: "core"}
+		if b := g.Pools.Budget(w); b.Limit != 5000 || b.Remaining != 5000 {
+			t.Errorf("before: %+v", b)
+		}
+		time.Sleep(10 * time.Second)
+		if b := g.Pools.Budget(w); b.Limit != 5000 || b.Remaining != 5000 {
+			t.Errorf("afterwards: %+v", b)
+		}
+	})
+}
+
 // What is named by number is looked for where it is, and elsewhere once at most.
 func TestByNumber(t *testing.T) {
 	newGitHub(t, func(t *testing.T, g *github) {

@@ -60,7 +60,11 @@ func (p *Pools) Budget(w Want) Budget {
 		}
 	}
 	for _, a := range p.apps {
-		if a.isFor(&w) && !a.found {
+		switch {
+		case !a.isFor(&w) || a.found:
+		case a.problem == "": // the next lease waits for it
+			serving = append(serving, newPrincipal(a.GitHub, Limits{}))
+		default:
 			back = earlier(back, later(a.retry, now.Add(time.Second)))
 		}
 	}
