@@ -159,23 +159,21 @@ func newest(all []candidate, poolName, credential string) *candidate {
 	return best
 }
 
-// How much a credential is preferred for what is stored.
-const (
-	cannotVouch = iota // nothing stored could be confirmed by it
-	couldVouch         // a view follows the formula, so any credential may confirm it
-	hasVouched         // it was shown to be sent one of these views
-)
-
-// affinity says how likely a credential of the pool is to get a 304.
-func affinity(all []candidate, poolName, credential string) int {
-	best := offers(all, poolName, credential, 1)
-	switch {
-	case len(best) == 0:
-		return cannotVouch
-	case vouchedBy(&best[0].Representation, poolName, credential):
-		return hasVouched
+// vouching are the credentials of the pool that were shown to be sent what they would be
+// offered. What follows the formula any other may confirm as well, what is opaque none.
+func vouching(all []candidate, poolName string) []string {
+	var names []string
+	for i := range all {
+		for _, v := range all[i].Vouchers {
+			if v.Pool != poolName || slices.Contains(names, v.Credential) {
+				continue
+			}
+			if best := offers(all, poolName, v.Credential, 1); len(best) > 0 && vouchedBy(&best[0].Representation, poolName, v.Credential) {
+				names = append(names, v.Credential)
+			}
+		}
 	}
-	return couldVouch
+	return names
 }
 
 // without is all less one.

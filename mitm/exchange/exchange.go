@@ -240,6 +240,6 @@ func (x *Exchange) makeDo(f *flight, q *inquiry, t *attempt, err error) error {
 func (x *Exchange) want(q *inquiry) pool.Want {
 	w := pool.WantOf(q.grant)
 	w.Audience = q.pool // whose tokens are narrowed so, though a reload may have changed how its client's are
-	w.Affinity = func(credential string) int { return affinity(q.known, q.pool, credential) }
+	w.Prefer = vouching(q.known, q.pool)
 	return w
 }

@@ -32,12 +32,7 @@ func (o *opened) prefer(w pool.Want, repo string) pool.Want {
 	if name == "" {
 		return w
 	}
-	w.Affinity = func(credential string) int {
-		if credential == name {
-			return 1
-		}
-		return 0
-	}
+	w.Prefer = []string{name}
 	return w
 }
 

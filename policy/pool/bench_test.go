@@ -17,7 +17,7 @@ func crowd(b *testing.B, n int) (*Pools, http.Header) {
 	w := newWorld(b, named(names...)...)
 	h := headers(core(1, in(time.Hour)))
 	for _, name := range names {
-		w.lease(liking(map[string]int{name: 1})).Settle(http.StatusOK, h, nil)
+		w.lease(liking(name)).Settle(http.StatusOK, h, nil)
 	}
 	return w.Pools, h
 }
@@ -25,8 +25,8 @@ func crowd(b *testing.B, n int) (*Pools, http.Header) {
 // A lease for a read that anybody may do, settled with a 304.
 func BenchmarkLease(b *testing.B) {
 	for _, n := range []int{4, 10, 100, 500} {
-		want := Want{GitHub: "github.com", Pool: "default", Resource: "core", Owner: "acme", Affinity: func(string) int { return 1 }}
-		once := func(b *testing.B, p *Pools, h http.Header) {
+		want := Want{GitHub: "github.com", Pool: "default", Resource: "core", Owner: "acme"}
+		once := func(b *testing.B, p *Pools, h http.Header, want Want) {
 			l, err := p.Lease(b.Context(), want)
 			if err != nil {
 				b.Fatal(err)
@@ -37,7 +37,16 @@ func BenchmarkLease(b *testing.B) {
 			p, h := crowd(b, n)
 			b.ReportAllocs()
 			for b.Loop() {
-				once(b, p, h)
+				once(b, p, h, want)
+			}
+		})
+		b.Run(fmt.Sprint("credentials=", n, "/preferred"), func(b *testing.B) {
+			p, h := crowd(b, n)
+			want := want
+			want.Prefer = []string{"bot-1", "bot-3"}
+			b.ReportAllocs()
+			for b.Loop() {
+				once(b, p, h, want)
 			}
 		})
 		b.Run(fmt.Sprint("credentials=", n, "/goroutines=16"), func(b *testing.B) {
@@ -46,7 +55,7 @@ func BenchmarkLease(b *testing.B) {
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					once(b, p, h)
+					once(b, p, h, want)
 				}
 			})
 		})

@@ -14,11 +14,13 @@ import (
 //
 // A nil budget is that of requests that spend none. It is never spent.
 type budget struct {
+	resource string
 	limit    int           // the usual one until GitHub tells another
 	window   time.Duration // how long it lasts
 	used     int
 	left     int       // what remained when GitHub last told, leases in flight aside
 	reset    time.Time // zero: unheard of
+	ends     int64     // reset in nanoseconds, of which hundreds are compared for one lease
 	reserved int       // points leased and not settled
 
 	// unlimited is set when GitHub answers and tells of no limit, as an Enterprise
@@ -92,6 +94,7 @@ func (b *budget) learn(r Report, now time.Time) (grown int) {
 		return 0
 	}
 	b.limit, b.used, b.left, b.reset = max(r.Limit, 1), r.Used, r.Remaining, r.Reset
+	b.ends = r.Reset.UnixNano()
 	b.unlimited = false
 	return grown
 }
@@ -144,12 +147,17 @@ func (b *budget) resetAt(now time.Time) time.Time {
 	return now.Add(b.window)
 }
 
-// paceAt is the points per second that would use the budget up exactly at its reset.
-func (b *budget) paceAt(now time.Time) float64 {
+// paceAt is the points per second that would use the budget up exactly at its reset. Now is
+// in nanoseconds.
+func (b *budget) paceAt(now int64) float64 {
 	if b == nil {
 		return 0
 	}
-	return float64(b.leftAt(now)) / max(b.resetAt(now).Sub(now).Seconds(), 1)
+	left, lasts := b.limit, int64(b.window)
+	if now < b.ends {
+		left, lasts = b.left, b.ends-now
+	}
+	return float64(left-b.reserved) / float64(max(lasts, int64(time.Second))) * float64(time.Second)
 }
 
 // standing is the budget as it may be told: nothing is below zero, and what is used and

@@ -165,7 +165,7 @@ func TestPace(t *testing.T) {
 		for _, r := range tt.told {
 			b.learn(r, noon())
 		}
-		if got := fmt.Sprintf("%.4f", b.paceAt(noon())); got != tt.want {
+		if got := fmt.Sprintf("%.4f", b.paceAt(noon().UnixNano())); got != tt.want {
 			t.Errorf("%s: %s points a second, want %s", tt.name, got, tt.want)
 		}
 	}

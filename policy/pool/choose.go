@@ -27,11 +27,9 @@ type Want struct {
 	// App prefers installations: only the App that made a check run may change it.
 	App bool
 
-	// Affinity says how much a credential is preferred for the request, more
-	// being better: one that can vouch for what is stored costs nothing. It is
-	// called with the name of the credential and must not call the pool; nil means no
-	// preference.
-	Affinity func(credential string) int
+	// Prefer are names of credentials that come before others, equal among themselves: one
+	// that can vouch for what is stored costs nothing.
+	Prefer []string
 
 	// RateLimit is where a query's result will tell what it cost; nil when it will not.
 	RateLimit *policy.RateLimit
@@ -48,10 +46,10 @@ type Want struct {
 //
 // The choice is deterministic: among the credentials of the pool that cover the owner,
 // are in service, not cooling down, have budget left and a place within GitHub's limits,
-// (for a steady want) the one that belongs to the caller, then the one with most
-// affinity, then the one with the most budget per second until its reset, then the first
-// by name. A steady want comes before affinity, since what another client's credential
-// can vouch for may be another user's page.
+// (for a steady want) the one that belongs to the caller, then one that is preferred, then
+// the one with the most budget per second until its reset, then the first by name. A
+// steady want comes before what is preferred, since what another client's credential can
+// vouch for may be another user's page.
 //
 // When none can serve at once but one may within MaxWait, Lease waits for it; what
 // became free goes to the client that has been served least.
@@ -69,7 +67,7 @@ func (p *Pools) Lease(ctx context.Context, w Want) (*Lease, error) {
 	members := p.members[member{w.GitHub, w.Pool}]
 	p.mu.Unlock()
 	r := request{want: w}
-	r.order(members) // not under the lock: affinity is the caller's
+	r.order(members)
 	l, waiting, err := p.arrive(&r)
 	if waiting != nil {
 		return p.wait(ctx, waiting)
@@ -99,31 +97,6 @@ func (p *Pools) arrive(r *request) (*Lease, *waiter, error) {
 	return nil, p.enqueue(r, now), nil
 }
 
-// A request is a want and the credentials there are for it. It has room for the ranks of a
-// few, so that a request that is served at once needs no memory.
-type request struct {
-	want    Want
-	client  *client
-	members []*credential
-	few     [16]rank // of the first members
-	more    []rank   // of the others
-}
-
-// order ranks the credentials there are for a request.
-func (r *request) order(members []*credential) {
-	r.members, r.more = members, make([]rank, max(0, len(members)-len(r.few)))
-	for i, c := range members {
-		*r.rank(i) = r.want.rank(c)
-	}
-}
-
-func (r *request) rank(i int) *rank {
-	if i < len(r.few) {
-		return &r.few[i]
-	}
-	return &r.more[i-len(r.few)]
-}
-
 // try leases the best of the credentials that can serve now. When none can, it says when
 // one may.
 func (p *Pools) try(r *request, now time.Time) (*Lease, hope) {
@@ -143,49 +116,26 @@ func (p *Pools) find(r *request, now time.Time) (*credential, *slot, hope) {
 	if at := r.client.busy(w, now); at.there {
 		return nil, nil, at
 	}
-	var best *credential
-	var bestRank *rank
-	var bestPace float64 // points per second until the reset
-	var bestHope, h hope
-	reached := outside
-	for i, c := range r.members {
-		far := c.reach(w, r.client)
-		if far == outside || far < reached {
-			continue
+	ch := choice{now: now.UnixNano()}
+	for _, c := range r.preferred {
+		p.weigh(&ch, c, r, now)
+	}
+	if !ch.settled(w) {
+		for _, c := range r.members {
+			p.weigh(&ch, c, r, now)
 		}
-		if far > reached { // what was found is another account's
-			reached, best, h = far, nil, hope{}
-		}
-		ahead, rank := 1, r.rank(i)
-		if best != nil {
-			ahead = rank.compare(bestRank)
-		}
-		if ahead < 0 {
-			continue
-		}
-		b := c.principal.budget(w.Resource)
-		pace := b.paceAt(now)
-		if ahead == 0 && pace <= bestPace {
-			continue
-		}
-		o, at := p.hurdle(c, b, r, now)
-		if o > engaged || o == engaged && w.Steady == "" {
-			h.add(at)
-			continue
-		}
-		best, bestRank, bestPace, bestHope = c, rank, pace, at
 	}
 	switch {
-	case best != nil && bestHope.there: // the steady one is busy
-		h.add(bestHope)
-		return nil, nil, h
-	case best != nil:
-		return best, best.slot(r.client.narrowing), hope{}
+	case ch.best != nil && ch.engaged.there: // the steady one is busy
+		ch.h.add(ch.engaged)
+		return nil, nil, ch.h
+	case ch.best != nil:
+		return ch.best, ch.best.slot(r.client.narrowing), hope{}
 	}
-	if reached != covers && p.search(r, reached, now) {
-		h.add(soon(now))
+	if ch.reached != covers && p.search(r, ch.reached, now) {
+		ch.h.add(soon(now))
 	}
-	return nil, nil, h
+	return nil, nil, ch.h
 }
 
 // An obstacle is why a credential cannot serve.

@@ -26,18 +26,19 @@ func TestLeaseOrder(t *testing.T) {
 		{"most per second", "c", nil, "b"},
 		{"most per second, however few", "", nil, "c"},
 		{"of those left", "bcd", nil, "a"},
-		{"affinity before pace", "", []func(*Want){liking(map[string]int{"a": 1})}, "a"},
-		{"more affinity before less", "", []func(*Want){liking(map[string]int{"a": 1, "b": 2})}, "b"},
-		{"equal affinity: pace", "c", []func(*Want){liking(map[string]int{"a": 2, "b": 2})}, "b"},
-		{"affinity for who is spent is none", "a", []func(*Want){liking(map[string]int{"a": 1})}, "c"},
-		{"negative affinity", "", []func(*Want){liking(map[string]int{"c": -1})}, "b"},
+		{"who is preferred before pace", "", []func(*Want){liking("a")}, "a"},
+		{"of those preferred, pace", "c", []func(*Want){liking("a", "b")}, "b"},
+		{"and in whatever order", "c", []func(*Want){liking("b", "a")}, "b"},
+		{"of those preferred, who is not spent", "c", []func(*Want){liking("a", "c")}, "a"},
+		{"who is preferred is spent", "a", []func(*Want){liking("a")}, "c"},
+		{"who is preferred is gone", "", []func(*Want){liking("e", "")}, "c"},
 		{"no budget needed: the first by name", "abcd", []func(*Want){of("")}, "a"},
-		{"no budget needed: affinity", "abcd", []func(*Want){of(""), liking(map[string]int{"c": 1})}, "c"},
+		{"no budget needed: who is preferred", "abcd", []func(*Want){of(""), liking("c")}, "c"},
 		{"another budget: equal, so the first by name", "abcd", []func(*Want){of("search")}, "a"},
 		{"an owner that one covers besides those for all", "abc", []func(*Want){about("acme")}, "d"},
 		{"owners do not differ by case", "abc", []func(*Want){about("ACME")}, "d"},
 		{"no owner: all may", "abc", nil, "d"},
-		{"another owner", "ab", []func(*Want){about("acme-corp"), liking(map[string]int{"d": 9})}, "c"},
+		{"another owner", "ab", []func(*Want){about("acme-corp"), liking("d")}, "c"},
 	} {
 		w := newWorld(t, append([]Credential(nil), creds...)...)
 		for _, name := range []string{"a", "b", "c", "d"} {
@@ -47,7 +48,7 @@ func TestLeaseOrder(t *testing.T) {
 					r = core(5000, in(time.Hour))
 				}
 			}
-			w.lease(liking(map[string]int{name: 1})).Settle(200, headers(r), nil)
+			w.lease(liking(name)).Settle(200, headers(r), nil)
 		}
 		for range 3 { // and again the same
 			if got := w.who(tt.change...); got != tt.want {
@@ -94,7 +95,7 @@ func TestSteadyWants(t *testing.T) {
 		if one != "bot-3" && one != other {
 			t.Fatalf("%s moves from %s to %s because bot-3 has gone", client, one, other)
 		}
-		if i < 100 && w.who(steady(client), liking(map[string]int{all[i%4]: 9})) != one {
+		if i < 100 && w.who(steady(client), liking(all[i%4])) != one {
 			t.Errorf("%s moves to where there is something to vouch for", client)
 		}
 	}
@@ -127,7 +128,7 @@ func TestPoolsDoNotMix(t *testing.T) {
 	at := func(github, pool string) func(*Want) {
 		return func(w *Want) { w.GitHub, w.Pool = github, pool }
 	}
-	love := liking(map[string]int{"com": 9, "ghe": 9, "big": 9})
+	love := liking("com", "ghe", "big")
 	for _, tt := range []struct{ github, pool, want string }{
 		{"github.com", "default", "com"}, {"ghe.example", "default", "ghe"}, {"github.com", "big", "big"},
 		{"ghe.example", "big", "pool big has no credential"}, {"", "default", "pool default has no credential"},
@@ -146,7 +147,7 @@ func TestPoolsDoNotMix(t *testing.T) {
 func TestConcurrentLeasesKeepToTheBudget(t *testing.T) {
 	w := newWorld(t, named("a", "b")...)
 	for _, name := range []string{"a", "b"} {
-		w.lease(liking(map[string]int{name: 1})).Settle(200, headers(core(4975, in(time.Hour))), nil)
+		w.lease(liking(name)).Settle(200, headers(core(4975, in(time.Hour))), nil)
 	}
 	var leased atomic.Int32
 	var all, asked sync.WaitGroup

@@ -18,6 +18,7 @@ type credential struct {
 	configured string // the name in the configuration; installations that were found have their own
 	app        *app   // nil for a personal access token
 	id         int64  // of the installation
+	lot        uint64 // of its name
 	*service
 }
 

@@ -77,8 +77,8 @@ func (w *world) want(change ...func(*Want)) Want {
 func of(resource string) func(*Want) { return func(w *Want) { w.Resource = resource } }
 func about(owner string) func(*Want) { return func(w *Want) { w.Owner = owner } }
 func steady(text string) func(*Want) { return func(w *Want) { w.Steady = text } }
-func liking(a map[string]int) func(*Want) {
-	return func(w *Want) { w.Affinity = func(credential string) int { return a[credential] } }
+func liking(names ...string) func(*Want) {
+	return func(w *Want) { w.Prefer = names }
 }
 
 // lease must succeed.

@@ -202,8 +202,8 @@ func TestALeaseEndsOnce(t *testing.T) {
 func TestSilenceEnds(t *testing.T) {
 	same := policy.NewSecret("ghp_same")
 	w := newWorld(t, Credential{Name: "a", Token: same}, Credential{Name: "a-git", Token: same}, Credential{Name: "b"})
-	late := w.lease(liking(map[string]int{"a-git": 1}))
-	w.lease(liking(map[string]int{"a": 1})).Settle(403, bare("Retry-After", "30"), []byte(secondaryWords))
+	late := w.lease(liking("a-git"))
+	w.lease(liking("a")).Settle(403, bare("Retry-After", "30"), []byte(secondaryWords))
 	late.Settle(403, bare("Retry-After", "1"), []byte(secondaryWords))
 	for _, tt := range []struct {
 		after time.Duration

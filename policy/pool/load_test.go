@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -69,7 +68,7 @@ func newLoad(g *github, seed uint64) *load {
 		}
 		for range 2 { // the first has no token yet
 			w := owned(owner)
-			w.Affinity = func(c string) int { return strings.Count(c, name) }
+			w.Prefer = []string{name}
 			g.do(w, "GET", "/repos/acme/web")
 			time.Sleep(time.Minute)
 		}

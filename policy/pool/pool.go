@@ -131,6 +131,7 @@ func (p *Pools) sortMembers() {
 	slices.SortFunc(p.all, func(a, b *credential) int { return cmp.Compare(a.Name, b.Name) })
 	p.members = map[member][]*credential{}
 	for _, c := range p.all {
+		c.lot = lotOf(c.Name)
 		m := member{c.GitHub, c.Pool}
 		p.members[m] = append(p.members[m], c)
 	}

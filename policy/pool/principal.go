@@ -30,6 +30,7 @@ type principal struct {
 	name    string             // "user octocat" or "installation 42 of acme"; "" while it is not known
 	heir    *principal         // who it turned out to be; nil when it is itself
 	budgets map[string]*budget // by resource
+	last    *budget            // the one that was asked for last, mostly asked for next
 	cooling time.Time          // a secondary limit asked for silence until then
 	strikes int                // secondary limits in a row that did not say for how long
 
@@ -89,10 +90,17 @@ func (p *principal) inherit(other *principal, now time.Time) {
 // budget returns the principal's budget for a resource, made on first use; nil for
 // the resource "" of what spends none.
 func (p *principal) budget(resource string) *budget {
+	if p.last != nil && p.last.resource == resource {
+		return p.last
+	}
 	b, ok := p.budgets[resource]
-	if !ok && resource != "" {
+	switch {
+	case ok:
+		p.last = b
+	case resource != "":
 		b = newBudget(resource)
-		p.budgets[resource] = b
+		b.resource = resource
+		p.budgets[resource], p.last = b, b
 	}
 	return b
 }

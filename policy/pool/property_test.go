@@ -65,7 +65,7 @@ func newModel(t *testing.T, seed uint64) *model {
 	for _, name := range []string{"a", "b", "c"} { // so that the small limits are known
 		for _, resource := range []string{"core", "search"} {
 			m.wnt.Resource, m.wnt.Owner = resource, ""
-			m.fly(m.lease(liking(map[string]int{name: 1})))
+			m.fly(m.lease(liking(name)))
 			m.execute(m.flying[0], http.StatusOK)
 			m.land(0)
 		}

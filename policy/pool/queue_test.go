@@ -1,10 +1,8 @@
 package pool
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -97,9 +95,7 @@ func TestWhatWasAskedElsewhereHoldsNobodyUp(t *testing.T) {
 		p := bubble(t, Config{MaxWait: 10 * time.Second, GitHubs: limited(Limits{InFlight: 1})}, "a", "b")
 		w := by("ci")
 		like := func(name string) Want {
-			w.Affinity = func(credential string) int {
-				return strings.Compare(name, credential) * cmp.Compare(name, credential) * -1
-			}
+			w.Prefer = []string{name}
 			return w
 		}
 		a, b := mustLease(t, p, like("a")), mustLease(t, p, like("b"))

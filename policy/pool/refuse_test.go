@@ -9,17 +9,17 @@ import (
 // down, silent and spend say what has become of a credential.
 func (w *world) down(name string) {
 	w.t.Helper()
-	w.lease(of(""), liking(map[string]int{name: 1})).Settle(401, bare(), []byte(badCredentials))
+	w.lease(of(""), liking(name)).Settle(401, bare(), []byte(badCredentials))
 }
 
 func (w *world) silent(name, seconds string) {
 	w.t.Helper()
-	w.lease(of(""), liking(map[string]int{name: 1})).Settle(403, bare("Retry-After", seconds), []byte(secondaryWords))
+	w.lease(of(""), liking(name)).Settle(403, bare("Retry-After", seconds), []byte(secondaryWords))
 }
 
 func (w *world) spend(name string, r Report) {
 	w.t.Helper()
-	w.lease(of(r.Resource), liking(map[string]int{name: 1})).Settle(200, headers(r), nil)
+	w.lease(of(r.Resource), liking(name)).Settle(200, headers(r), nil)
 }
 
 // Why there is no lease is the reason of those that come nearest to one.
@@ -98,7 +98,7 @@ func TestExhaustedTellsTheTruth(t *testing.T) {
 		t.Errorf("what is about nobody is served by %s", got)
 	}
 	w.pass(20 * time.Minute)
-	if got := w.who(about("acme"), liking(map[string]int{"a": 2, "b": 1})); got != "b" {
+	if got := w.who(about("acme"), liking("a", "b")); got != "b" {
 		t.Errorf("at the reset that was told: %s", got)
 	}
 }

@@ -31,7 +31,7 @@ func pats(names ...string) []Credential {
 // under whatever name; what has gone is not leased; what comes is.
 func TestReloadKeepsWhatIsKnown(t *testing.T) {
 	w := newWorld(t, named("a", "b", "c")...)
-	only := func(name string) func(*Want) { return liking(map[string]int{name: 1}) }
+	only := func(name string) func(*Want) { return liking(name) }
 	w.lease(only("a")).Settle(http.StatusOK, headers(core(5000, in(time.Hour))), nil)
 	w.lease(only("b")).Settle(http.StatusTooManyRequests, bare("Retry-After", "300"), []byte(secondaryWords))
 	renamed := pat("z", "ghp_a")

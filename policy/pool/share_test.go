@@ -76,7 +76,7 @@ func TestWhatOneLearnedAllKnow(t *testing.T) {
 		one, two := all[0], all[1]
 		on := func(name string) *Lease {
 			w := by("ci")
-			w.Affinity = func(credential string) int { return map[string]int{name: 1}[credential] }
+			w.Prefer = []string{name}
 			return mustLease(t, one, w)
 		}
 		on("a").Settle(401, bare(), []byte(badCredentials))
@@ -89,7 +89,7 @@ func TestWhatOneLearnedAllKnow(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		w := by("ci")
-		w.Affinity = func(credential string) int { return map[string]int{"b": 1}[credential] }
+		w.Prefer = []string{"b"}
 		if l := mustLease(t, two, w); l.Credential() != "b" {
 			t.Errorf("after the silence %s was leased: %+v", l.Credential(), two.Standings())
 		}

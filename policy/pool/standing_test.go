@@ -115,7 +115,7 @@ func TestStandingsInEachState(t *testing.T) {
 			t.Helper()
 			for _, name := range []string{"app.acme", "bot", "late"} {
 				w := owned("acme")
-				w.Affinity = func(c string) int { return strings.Count(c, name) }
+				w.Prefer = []string{name}
 				w.Except = nil
 				if l, err := g.Lease(t.Context(), w); err == nil {
 					l.Release()

@@ -27,7 +27,7 @@ func (g *github) manyTokens(limits Limits) {
 func (g *github) everyOne() {
 	for i := range 6 {
 		w := by("ci")
-		w.Affinity = func(name string) int { return strings.Count(name, fmt.Sprint(i+1)) }
+		w.Prefer = []string{fmt.Sprint("pat-", i+1)}
 		g.want("a first request", g.do(w, "GET", "/repos/acme/web"), fmt.Sprintf("pat-%d 200", i+1))
 	}
 }
@@ -251,7 +251,7 @@ func TestNobodyIsAskedAboutOneToken(t *testing.T) {
 		again.Pool = "another"
 		g.open(Config{Credentials: []Credential{pat("one", "ghp_1"), again, appOf("app", app, 0)}})
 		w := by("ci")
-		w.Affinity = func(name string) int { return strings.Count(name, "one") }
+		w.Prefer = []string{"one"}
 		g.want("one", g.do(w, "GET", "/repos/acme/web"), "one 200")
 		w.Pool = "another"
 		g.want("again", g.do(w, "GET", "/repos/acme/web"), "again 200")

@@ -26,7 +26,7 @@ func TestBudgetOfAPool(t *testing.T) {
 		{"an earlier reset", func() { w.spend("b", core(4000, in(10*time.Minute))) }, "4100+10900=15000 until 12:10:00"},
 		{"a larger limit", func() { w.spend("c", Report{"core", 15000, 1, 14999, in(50 * time.Minute)}) }, "4101+20899=25000 until 12:10:00"},
 		{"overdrawn", func() { w.spend("b", Report{"core", 5000, 5100, 0, in(10 * time.Minute)}) }, "5101+19899=25000 until 12:10:00"},
-		{"a point in flight", func() { w.lease(liking(map[string]int{"a": 1})) }, "5102+19898=25000 until 12:10:00"},
+		{"a point in flight", func() { w.lease(liking("a")) }, "5102+19898=25000 until 12:10:00"},
 		{"who is silent has not spent", func() { w.silent("a", "60") }, "5102+19898=25000 until 12:10:00"},
 		{"who is down does not count", func() { w.down("c") }, "5101+4899=10000 until 12:10:00"},
 		{"after a reset", func() { w.pass(10 * time.Minute) }, "102+24898=25000 until 12:30:00"},
@@ -99,7 +99,7 @@ func TestStandings(t *testing.T) {
 	w := newWorld(t, Credential{Name: "c"}, Credential{Name: "b", GitHub: "ghe.example", Pool: "x"}, Credential{Name: "a"}, Credential{Name: "d"})
 	w.spend("a", core(10, in(time.Hour)))
 	w.spend("a", Report{"search", 30, 1, 29, in(time.Minute)})
-	late := w.lease(of(""), liking(map[string]int{"c": 1}))
+	late := w.lease(of(""), liking("c"))
 	w.down("c")
 	late.Settle(403, bare("Retry-After", "60"), []byte(secondaryWords))
 	w.silent("d", "60")

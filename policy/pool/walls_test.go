@@ -56,7 +56,7 @@ func TestWalls(t *testing.T) {
 				g.open(Config{Credentials: all})
 				time.Sleep(time.Second)
 				c := read("ci", "acme/web", "")
-				c.want.Affinity = func(name string) int { return strings.Count(name, "app") }
+				c.want.Prefer = []string{"app", "app.acme"}
 				g.send(c)
 				time.Sleep(time.Second) // by now there is a token
 				g.want(w.name+", before", fmt.Sprint(g.send(c).who), "app.acme")
@@ -101,7 +101,7 @@ func TestSingleSignOn(t *testing.T) {
 		g.RequireSSO("acme", "ghp_a")
 		g.want("another serves", answerOf(g.send(read("ci", "acme/web", ""))), "b 200")
 		elsewhere := read("ci", "globex/web", "")
-		elsewhere.want.Affinity = func(name string) int { return strings.Count(name, "a") }
+		elsewhere.want.Prefer = []string{"a"}
 		g.want("another organization", answerOf(g.send(elsewhere)), "a 200")
 		g.RequireSSO("acme", "ghp_b")
 		got := g.send(read("ci", "acme/web", ""))
