@@ -103,11 +103,19 @@ const (
 	pipeLook  = tunnelIdle / 8
 )
 
+// pipePause is how long one way is silent before it gives back what the kernel needs to move
+// its bytes: on Linux two descriptors, as many as the tunnel itself has at that end.
+const pipePause = time.Second
+
 // pipe copies one way.
 func (j *joint) pipe(dst, src net.Conn, count func(int64)) {
 	for {
 		src.SetReadDeadline(time.Now().Add(pipeLook))
-		n, err := io.CopyN(dst, src, pipeChunk)
+		n, err := int64(0), readable(src)
+		if err == nil {
+			src.SetReadDeadline(time.Now().Add(pipePause))
+			n, err = io.CopyN(dst, src, pipeChunk)
+		}
 		if n > 0 {
 			count(n)
 			j.moved()
