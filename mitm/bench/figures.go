@@ -72,7 +72,7 @@ func runAll(ctx context.Context, e environment, args []string) error {
 		err := b.run(ctx, e, nil)
 		fmt.Fprintf(e.stdout, "-- %v\n\n", time.Since(began).Round(time.Second))
 		if err != nil && !errors.Is(err, errMissed) {
-			e.took(figure{b.name, "", err.Error(), "", true})
+			e.took(figure{b.name, "", "failed, see below", "", true})
 		}
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("%s: %w", b.name, err))

@@ -169,6 +169,16 @@ func residentMemory(pid int) (int64, error) {
 	return pages * int64(os.Getpagesize()), err
 }
 
+// mostMemory is the most that a running process has had at once, in bytes; 0 where that
+// cannot be read. What wait(2) tells of one that has ended counts whoever started it too.
+func mostMemory(pid int) int64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	var kb int64
+	fmt.Sscan(rest, &kb)
+	return kb << 10
+}
+
 // working is the processor time that an octopool has had so far, as proc(5) says: in
 // hundredths of a second, after its name, which has no spaces. It is 0 where that cannot be
 // read.

@@ -155,6 +155,7 @@ func (o *octopool) stop() error {
 	if o.child == nil {
 		return nil
 	}
+	o.memory = max(o.memory, mostMemory(o.child.Process.Pid))
 	o.child.Process.Signal(syscall.SIGTERM)
 	giveUp := time.AfterFunc(patience, func() { o.child.Process.Kill() })
 	<-o.logged // before Wait, which closes the pipe
@@ -164,9 +165,6 @@ func (o *octopool) stop() error {
 	}
 	state := o.child.ProcessState
 	o.worked += state.UserTime() + state.SystemTime()
-	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
-		o.memory = max(o.memory, usage.Maxrss<<10)
-	}
 	o.child = nil
 	return err
 }

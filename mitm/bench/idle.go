@@ -35,53 +35,62 @@ func runIdle(ctx context.Context, e environment, args []string) error {
 	if err := openFiles(2*uint64(*n) + 1000); err != nil {
 		fmt.Fprintf(e.stdout, "idle: %v; a part of the tunnels, and what all of them would take\n\n", err)
 	}
-	p, err := newPassage(ctx, e)
-	if err != nil {
-		return err
-	}
-	defer p.stop()
 	missed := false
 	for _, kind := range []string{"intercepted", "passed on"} {
-		at, roots := p.at.Load().Host, p.roots
-		open := func() (net.Conn, error) { return passedOn(at) }
-		each := uint64(2)
-		if kind == "intercepted" {
-			each, open = 1, func() (net.Conn, error) {
-				one, err := dial(at, "", "api.github.com", http1, roots, nil)
-				if err != nil {
-					return nil, err
-				}
-				one.will("api.github.com", "/") // without a token octopool answers by itself
-				_, _, err = one.ask()
-				return one.(*wire1).conn, err
-			}
-		}
-		count := min(*n, int((limitOfFiles()-1000)/each))
-		before, err := residentMemory(p.child.Process.Pid)
-		if err != nil {
-			return err
-		}
-		conns, err := openAll(ctx, count, open)
+		over, err := idleTunnels(ctx, e, kind, *n)
 		if err != nil {
 			return fmt.Errorf("%s: %w", kind, err)
 		}
-		wait(ctx, settling) // whatever was needed once is given back
-		after, err := residentMemory(p.child.Process.Pid)
-		for _, c := range conns {
-			c.Close()
-		}
-		if err != nil {
-			return err
-		}
-		whole := float64(before) + float64(after-before)*float64(*n)/float64(count)
-		fmt.Fprintf(e.stdout, "%6d tunnels %-12s %5.1f MiB before, %5.1f MiB with them, %4.1f KiB each\n",
-			count, kind, float64(before)/(1<<20), float64(after)/(1<<20), float64(after-before)/float64(count)/1024)
-		missed = e.memory(fmt.Sprintf("%d idle tunnels, %s", *n, kind), whole, mostIdle) || missed
+		missed = missed || over
 	}
 	if missed {
 		return fmt.Errorf("%w: at most %d MiB", errMissed, mostIdle)
 	}
 	return ctx.Err()
+}
+
+// idleTunnels does so with n of one kind, or as many as may be open.
+func idleTunnels(ctx context.Context, e environment, kind string, n int) (missed bool, err error) {
+	p, err := newPassage(ctx, e)
+	if err != nil {
+		return false, err
+	}
+	defer p.stop()
+	at, roots := p.at.Load().Host, p.roots
+	open := func() (net.Conn, error) { return passedOn(at) }
+	each := uint64(2)
+	if kind == "intercepted" {
+		each, open = 1, func() (net.Conn, error) {
+			one, err := dial(at, "", "api.github.com", http1, roots, nil)
+			if err != nil {
+				return nil, err
+			}
+			one.will("api.github.com", "/") // without a token octopool answers by itself
+			_, _, err = one.ask()
+			return one.(*wire1).conn, err
+		}
+	}
+	count := min(n, int((limitOfFiles()-1000)/each))
+	before, err := residentMemory(p.child.Process.Pid)
+	if err != nil {
+		return false, err
+	}
+	conns, err := openAll(ctx, count, open)
+	if err != nil {
+		return false, err
+	}
+	wait(ctx, settling) // whatever was needed once is given back
+	after, err := residentMemory(p.child.Process.Pid)
+	for _, c := range conns {
+		c.Close()
+	}
+	if err != nil {
+		return false, err
+	}
+	whole := float64(before) + float64(after-before)*float64(n)/float64(count)
+	fmt.Fprintf(e.stdout, "%6d tunnels %-12s %5.1f MiB before, %5.1f MiB with them, %4.1f KiB each\n",
+		count, kind, float64(before)/(1<<20), float64(after)/(1<<20), float64(after-before)/float64(count)/1024)
+	return e.memory(fmt.Sprintf("%d idle tunnels, %s", n, kind), whole, mostIdle), nil
 }
 
 // passedOn opens a tunnel to github.com, which this octopool does not intercept.

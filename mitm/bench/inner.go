@@ -69,8 +69,8 @@ func innerBenchmarks() []goBenchmark {
 			{"", "allocs/op", "allocations of a fresh hit", 60},
 		}},
 		{"./store", "^BenchmarkMillion$", "1x", []goBudget{
-			{"", "MiB/built", "a million representations, built", 400},
-			{"", "MiB/opened", "a million representations, opened", 400},
+			{"", "MiB/VmRSS-built", "a million representations, built", 400},
+			{"", "MiB/VmRSS-opened", "a million representations, opened", 400},
 			{"", "s/open", "a million representations: seconds to open", 2},
 		}},
 	}

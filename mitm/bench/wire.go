@@ -78,7 +78,8 @@ func granted(raw net.Conn) error {
 		answer = append(answer, one[0])
 	}
 	if !bytes.HasPrefix(answer, []byte("HTTP/1.1 200 ")) {
-		return fmt.Errorf("CONNECT: %q", answer)
+		why, _ := io.ReadAll(io.LimitReader(raw, 1<<10)) // what is refused is closed
+		return fmt.Errorf("CONNECT: %q", append(answer, why...))
 	}
 	return nil
 }
