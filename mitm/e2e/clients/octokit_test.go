@@ -85,8 +85,8 @@ onRateLimit in WAIT s: POST /graphql
 `)
 	checkWaits(t, waits, 1, 1, 3)
 	compare(t, "what GitHub saw", h.saw(), `
-POST /graphql: 200 as hubot, 0 points
 POST /graphql: 200 as octo-bot, 0 points
+POST /graphql: 200 as hubot, 0 points
 POST /graphql: 200 as hubot, 1 points
 `)
 }
