@@ -58,7 +58,7 @@ const quietParts = 8
 
 func (s *soak) run(ctx context.Context, lasts time.Duration) error {
 	quiet := min(lasts/quietParts, time.Minute)
-	fmt.Fprintln(s.out, "AFTER\t\tGOROUTINES\tDESCRIPTORS\tMIB OF MEMORY\tMIB ON DISK")
+	fmt.Fprintln(s.out, "AFTER\t\tGOROUTINES\tDESCRIPTORS\tMIB OF MEMORY\tMIB OF FILES\tMIB ON DISK")
 	if err := s.work(ctx, lasts/quietParts); err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func (s *soak) rest(ctx context.Context, lasts time.Duration) (possessions, erro
 // possessions are what octopool's process has.
 type possessions struct {
 	goroutines, descriptors int
-	memory, disk            int64 // bytes
+	memory, mapped, disk    int64 // bytes: its own, of files, in its data folder
 }
 
 var goroutineLine = regexp.MustCompile(`(?m)^go_goroutines (\d+)$`)
@@ -219,11 +219,18 @@ func (s *soak) sample(when string) (p possessions, err error) {
 	if err != nil {
 		return p, err
 	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
-	if _, err := fmt.Sscanf(rest, "%d kB", &p.memory); err != nil || p.goroutines == 0 {
-		return p, fmt.Errorf("%d goroutines, memory %w", p.goroutines, err)
+	// Its own memory is what the kernel can't take back. Badger maps its files: what is
+	// read of them counts as the process's, and is the kernel's cache of the disk.
+	for name, n := range map[string]*int64{"RssAnon:": &p.memory, "RssFile:": &p.mapped} {
+		_, rest, _ := strings.Cut(string(status), name)
+		if _, err := fmt.Sscanf(rest, "%d kB", n); err != nil {
+			return p, fmt.Errorf("%s %w", name, err)
+		}
+		*n <<= 10
 	}
-	p.memory <<= 10
+	if p.goroutines == 0 {
+		return p, errors.New("/metrics has no goroutines")
+	}
 	err = filepath.WalkDir(filepath.Join(s.dir, "data"), func(_ string, d os.DirEntry, err error) error {
 		if err != nil {
 			return nil // it is gone meanwhile
@@ -233,11 +240,14 @@ func (s *soak) sample(when string) (p possessions, err error) {
 		}
 		return nil
 	})
-	fmt.Fprintf(s.out, "%v\t%s\t%d\t%d\t%d\t%d\n", time.Since(s.began).Round(time.Second), when, p.goroutines, p.descriptors, p.memory>>20, p.disk>>20)
+	fmt.Fprintf(s.out, "%v\t%s\t%d\t%d\t%d\t%d\t%d\n", time.Since(s.began).Round(time.Second), when, p.goroutines, p.descriptors, p.memory>>20, p.mapped>>20, p.disk>>20)
 	return p, err
 }
 
-// within is nil when there is no more than there was, but for what breathes.
+// within is nil when there is no more than there was, but for what breathes and, in
+// memory, for what fills up to a bound later than the first quiet: the computed validators
+// alone take 18 MiB when there are as many as are kept, and the collector lets as much
+// again lie.
 func (p possessions) within(first possessions) error {
 	var grown []error
 	check := func(name string, is, was, most int64) {
@@ -247,7 +257,7 @@ func (p possessions) within(first possessions) error {
 	}
 	check("goroutines", int64(p.goroutines), int64(first.goroutines), int64(first.goroutines)+8)
 	check("descriptors", int64(p.descriptors), int64(first.descriptors), int64(first.descriptors)+8)
-	check("memory", p.memory, first.memory, first.memory*3/2+16<<20)
+	check("memory", p.memory, first.memory, first.memory+48<<20)
 	check("disk", p.disk, first.disk, first.disk*2+32<<20)
 	if grown != nil {
 		return errors.Join(errMissed, errors.Join(grown...))
